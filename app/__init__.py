@@ -1,0 +1,1 @@
+"""EventOS analytics: the application behind the pages."""
