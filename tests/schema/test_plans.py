@@ -1,0 +1,82 @@
+"""The policies ask who is looking once a query, whatever the number of rows, and also where workers share the query."""
+
+import pytest
+
+from tests.schema.company import RULES, TABLES
+from tests.schema.session import Session
+from tests.tables import id_of
+
+HELPERS = ("viewer_role", "sees_all", "is_admin", "team", "own_organizers")
+MANY = 200
+
+
+@pytest.fixture
+def many(db: Session) -> Session:
+    """So many rows of Rita's in each table that is read by row."""
+    db.insert("crm_organizers", id="acme", company_name="Acme", assigned_to="rita")
+    acme = id_of("acme")
+    db.run("insert into crm_organizers (company_name, assigned_to) select 'Company', assigned_to from crm_organizers,"
+           " generate_series(2, %s)", MANY)  # fmt: skip
+    stage = db.one("select id from crm_pipeline_stages where name = 'Lead'")
+    db.run("insert into crm_opportunities (organizer_id, stage_id, name, value, assigned_to)"
+           " select id, %s, 'Gala', 1, assigned_to from crm_organizers", stage)  # fmt: skip
+    for table, column, values in [("crm_contacts", "full_name, email", "'Cleo', 'cleo@client.example'"),
+                                  ("crm_organizer_scores", "scored_on, engagement_score", "'2026-01-01', 1"),
+                                  ("crm_activities", "user_id, type, subject", "assigned_to, 'call', 'Call'"),
+                                  ("crm_notes", "created_by, content", "assigned_to, 'Hello'"),
+                                  ("events", "name", "'Expo'")]:  # fmt: skip
+        db.run(f"insert into {table} (organizer_id, {column}) select id, {values} from crm_organizers")
+    db.run("insert into crm_documents (organizer_id, uploaded_by, file_name, file_type, file_size, storage_path)"
+           " select id, assigned_to, 'a', 'a', 1, id::text from crm_organizers")  # fmt: skip
+    db.run("insert into crm_targets (user_id, period_start, amount)"
+           " select assigned_to, date '1900-01-01' + number * interval '1 month', 1"
+           " from crm_organizers, generate_series(1, %s) as number where id = %s", MANY, acme)  # fmt: skip
+    db.run("insert into crm_saved_views (user_id, page, name, query) select assigned_to, 'pipeline', number::text, ''"
+           " from crm_organizers, generate_series(1, %s) as number where id = %s", MANY, acme)  # fmt: skip
+    return db
+
+
+# The other tables are the same for everybody, or as small as the company is
+BY_ROW = [table for table in TABLES if table not in (
+    "crm_pipeline_stages", "crm_stage_history", "crm_stage_stay_counts", "crm_email_templates", "crm_exchange_rates",
+    "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit",
+)]  # fmt: skip
+
+
+def _calls(db: Session) -> dict[str, int]:
+    return {
+        helper: db.one("select coalesce(pg_stat_get_xact_function_calls(to_regproc(%s)), 0)", f"app.{helper}")
+        for helper in HELPERS
+    }
+
+
+@pytest.mark.parametrize(
+    "query", ["select count(*) from {table}", "update {table} set {touch}"], ids=["select", "update"]
+)
+def test_a_helper_runs_once_a_query(many: Session, query: str) -> None:
+    with many.superuser():
+        many.run("set local track_functions = 'all'")
+    counted = {}
+    with many.acting("rita"):
+        for table in BY_ROW:
+            if "update" in query and "U" not in RULES[table, "rep"]:
+                continue
+            assert many.one(f"select count(*) from {table}") >= MANY
+            before = _calls(many)
+            many.run(query.format(table=table, touch=TABLES[table].touch))
+            counted[table] = max(count - before[helper] for helper, count in _calls(many).items())
+    # more often than once, because an update asks two policies, and a helper another; but nothing like once a row
+    assert {table: count for table, count in counted.items() if not 0 < count < 50} == {}
+
+
+def test_workers_may_share_a_query(many: Session) -> None:
+    """In a parallel query PostgreSQL 15 begins no subtransaction, so no helper may catch an exception."""
+    with many.superuser():
+        for setting in ("min_parallel_table_scan_size = 0", "parallel_setup_cost = 0", "parallel_tuple_cost = 0",
+                        "max_parallel_workers_per_gather = 2", "enable_indexonlyscan = off"):  # fmt: skip
+            many.run(f"set local {setting}")
+    with many.acting("rita"):
+        plan = [row[0] for row in many.rows("explain select count(*) from crm_organizers")]
+        assert any("Gather" in line for line in plan), "\n".join(plan)
+        for table in BY_ROW:
+            assert many.one(f"select count(*) from {table}") >= MANY
