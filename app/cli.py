@@ -1,0 +1,259 @@
+"""The `eventos` command. Without a subcommand it runs the dashboard."""
+
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from app.errors import Misconfigured, Refused
+
+if TYPE_CHECKING:
+    from app.identity import LocalSignIn
+
+cli = typer.Typer(
+    help="Analytics for an event company's CRM. Without a command, `eventos` runs the dashboard.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the embedded database keeps its files. [default: one directory per user]", file_okay=False
+    ),
+]
+
+_FIRST_PORT = 8501
+
+
+@cli.command()
+def run(
+    data_dir: DataDir = None,
+    host: Annotated[str, typer.Option(help="The address to listen at; this machine's own only.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: the first free one from 8501]")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="The key in the address; other users can see it in the process list. [default: a new secret one]"
+        ),
+    ] = None,
+    sign_in_as: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Sign in directly as this person.")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    empty: Annotated[bool, typer.Option("--empty", help="Start a new database without the demo company.")] = False,
+) -> None:
+    """Opens the dashboard: on a new embedded database with a demo company, on an existing one with what is there."""
+    from app import database, identity
+
+    with _settings(data_dir=data_dir, host=host, port=port, token=token, sign_in_as=sign_in_as) as settings:
+        identity.check(settings)
+        database.use(settings)
+        _bring_forward(with_demo=not empty)
+        chosen = _free_port(settings.host, settings.port)
+        sign_in = identity.configure(settings, chosen)
+        database.connect(settings)
+        try:
+            _serve(settings.host, chosen, sign_in, browser)
+        finally:
+            database.disconnect()
+
+
+def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool) -> None:
+    """Runs Streamlit in this process until it is told to stop."""
+    from app import asgi, log_lines
+    from app.settings import ROOT
+
+    log_lines.to_stderr()
+
+    def address(token: str) -> str:
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/?token={quote(token, safe='')}"
+
+    def ready() -> None:
+        typer.echo(f"\nThe dashboard is open at\n\n    {address(sign_in.token)}\n\nCtrl-C ends it.\n")
+        if browser:
+            # Some browsers return only when they are closed.
+            threading.Thread(target=webbrowser.open, args=[address(sign_in.ticket())], daemon=True).start()
+
+    asgi.on_ready = ready
+    sys.argv = [str(ROOT / "eventos")]  # Streamlit looks for .streamlit/config.toml beside what was started
+    with suppress(KeyboardInterrupt):
+        asgi.application.run(config={"server.address": host, "server.port": port})
+
+
+def _bring_forward(with_demo: bool) -> None:
+    """Migrates the embedded database; a new one gets the demo company in the same transaction, so both or neither."""
+    from app import database, schema
+
+    with database.owning() as connection:
+        is_new = schema.version(connection) is None
+        schema.migrate(connection)
+        if is_new and with_demo:
+            _load_demo(connection)
+
+
+def _free_port(host: str, wanted: int | None) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in [wanted] if wanted else range(_FIRST_PORT, _FIRST_PORT + 100):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise Misconfigured(f"Port {wanted or _FIRST_PORT} on {host} is not free. Choose another one with --port.")
+
+
+@cli.command()
+def migrate(
+    data_dir: DataDir = None,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print one script from an empty database to the newest schema instead.")
+    ] = False,
+) -> None:
+    """Brings the database's schema up to date; what is already there stays as it is."""
+    from app import database, schema
+
+    if sql:
+        typer.echo(schema.script())
+        return
+    with _settings(data_dir=data_dir) as settings:
+        database.use(settings)
+        with database.owning() as connection:
+            applied = schema.migrate(connection)
+        for name in applied:
+            typer.echo(f"applied {name}")
+        typer.echo(f"The database is at migration {schema.newest()}.")
+
+
+@cli.command()
+def demo(
+    data_dir: DataDir = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=50, help="1 is 2,000 organizers with 20,000 opportunities. [default: 0.2]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another company.")] = None,
+    anchor: Annotated[str | None, typer.Option(metavar="DAY", help="The company's today. [default: today]")] = None,
+) -> None:
+    """Fills an empty database with a believable event company."""
+    chosen = {"scale": scale, "seed": seed, "anchor": _day(anchor)}
+    with _job(data_dir) as connection:
+        _load_demo(connection, **{name: value for name, value in chosen.items() if value is not None})
+
+
+@cli.command(name="import")
+def import_(
+    directory: Annotated[
+        Path, typer.Argument(help="The export: a directory of CSV files.", exists=True, file_okay=False)
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME|FILE", help="A built-in mapping, or the path of one of your own.")
+    ],
+    data_dir: DataDir = None,
+    currency: Annotated[str | None, typer.Option(help="The export's currency, where its rows don't say it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it, and change nothing.")] = False,
+    skip_rejected: Annotated[
+        bool, typer.Option("--skip-rejected", help="Leave rejected rows out instead of importing nothing.")
+    ] = False,
+) -> None:
+    """Loads another system's export. A second run of the same one changes nothing."""
+    from app import importing
+
+    with _job(data_dir) as connection, _progress() as progress:
+        report = importing.run(
+            connection, format=format_, directory=directory, currency=currency, dry_run=dry_run,
+            skip_rejected=skip_rejected, progress=progress,
+        )  # fmt: skip
+    typer.echo(str(report))
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def check(data_dir: DataDir = None) -> None:
+    """Says whether the app would serve this database, and if not, why."""
+    from app import database
+
+    with _settings(data_dir=data_dir) as settings:
+        database.connect(settings)
+        database.disconnect()
+        typer.echo("The database is reachable, up to date, and the app's login can do no more than it should.")
+
+
+def main() -> None:
+    """The console script: refusals become one sentence and exit code 1."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as a request to end, which leaves every block in order
+    arguments = sys.argv[1:]
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("--help", "-h")):
+        arguments = ["run", *arguments]
+    try:
+        cli(arguments, prog_name="eventos")
+    except Refused as refusal:
+        typer.echo(f"eventos: {refusal}", err=True)
+        if refusal.__cause__ is not None:
+            typer.echo(f"Cause: {str(refusal.__cause__).splitlines()[0]}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _settings(**chosen: Any) -> Iterator[Any]:
+    from app.settings import Settings
+
+    with Settings.load(**chosen).reachable() as settings:
+        yield settings
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is not a day like 2026-03-31.", param_hint="--anchor") from None
+
+
+@contextmanager
+def _job(data_dir: Path | None) -> Iterator[Any]:
+    """Yields the owner's connection, on a schema that is up to date where it is ours to bring forward."""
+    from app import database
+
+    with _settings(data_dir=data_dir) as settings:
+        database.use(settings)
+        if settings.is_embedded:
+            _bring_forward(with_demo=False)
+        with database.owning() as connection:
+            yield connection
+
+
+def _load_demo(connection: Any, **options: Any) -> None:
+    from app import demo
+
+    with _progress() as progress:
+        demo.load(connection, progress=progress, **options)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Yields what jobs tell their progress to: what they do, and the share done. Drawn on a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda text, share: bar.update(task, description=text, completed=share)
+
+
+if __name__ == "__main__":
+    main()

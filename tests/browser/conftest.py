@@ -1,0 +1,117 @@
+"""The real thing: `eventos run` as a process of its own, looked at with Chromium.
+
+Here `owner`, `given` and `reading_as` work on the dashboard's own database.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from app import embedded
+from app.settings import Settings
+from tests import conftest, personas
+
+TOKEN = "a token for the tests"
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A running dashboard: where it is, and whether its process lives."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def url(self, path: str = "/") -> str:
+        """The path at this dashboard."""
+        return self.address + path
+
+    def sign_in(self, page: Page, persona: str, path: str = "/") -> None:
+        """Continues as the persona and opens the path."""
+        page.goto(self.url(f"/?token={TOKEN}"))
+        page.goto(self.url(f"/continue-as/{personas.PERSONAS[persona].id}"))
+        if path != "/":
+            page.goto(self.url(path))
+
+
+@pytest.fixture(scope="session")
+def server_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory for each worker's dashboard."""
+    return tmp_path_factory.mktemp("dashboard") / "data"
+
+
+@pytest.fixture(scope="session")
+def server(server_directory: Path) -> Iterator[embedded.Server]:
+    """The dashboard's server."""
+    with embedded.server(server_directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database(server: embedded.Server, server_directory: Path) -> Settings:
+    """The dashboard's database, with the personas in it."""
+    conftest.prepare(server, "eventos")
+    return conftest.settings_of(server, "eventos", server_directory)
+
+
+@pytest.fixture(scope="session")
+def dashboard(database: Settings) -> Iterator[Dashboard]:
+    """`eventos run` on the dashboard's database, ready to be looked at."""
+    command = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "run",
+        "--no-browser",
+        "--token",
+        TOKEN,
+        "--data-dir",
+        str(database.data_dir),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"})
+    assert process.stdout
+    # It prints the address when it is ready, or ends with a sentence.
+    address = next((line.strip() for line in process.stdout if line.strip().startswith("http://")), None)
+    assert address, f"the dashboard did not start: exit code {process.wait()}"
+    yield Dashboard(address.split("/?")[0], process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, once a worker."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """The system's Chromium, once a worker."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        conftest.missing("Chromium")
+    # No sandbox, because it refuses root; no visits of its own to the network.
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    running = playwright.chromium.launch(executable_path=chromium, args=flags)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser profile's page at 1440 × 900."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, locale="en-CA", timezone_id="America/Toronto"
+    )
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
