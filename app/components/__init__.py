@@ -1,0 +1,1 @@
+"""Small pieces of page. They know Streamlit; what they draw they are given."""

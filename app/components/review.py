@@ -1,0 +1,80 @@
+"""What every review page does the same way: title, scope, one round of reading, and what its pictures share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from app import identity
+from app.cache import Ask, asking
+from app.components import saved_views, scope_bar, states
+from app.components.picture import Answer, Setting
+from app.viewer import Viewer
+from queries.pipeline import choices
+from queries.question import Question
+from queries.saved_views import saved_views as views_of
+from queries.scope import Scope
+
+SCREENFUL: Final = 720  # pixels below the title
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Asks questions about the scope in the address; everything it answers holds at one moment."""
+
+    ask: Ask
+    viewer: Viewer
+    offer: scope_bar.Offer
+    views: pd.DataFrame
+    chosen: scope_bar.Chosen
+
+    def __call__(self, question: Question[Any], *args: Any, **options: Any) -> Answer:
+        """The question's answer for the scope, with its columns and its SQL."""
+        frame = self.ask(question, self.scope, *args, **options)
+        return Answer(frame, question.columns, partial(question.sql, self.scope, *args, **options))
+
+    @property
+    def scope(self) -> Scope:
+        """What the reader has chosen to look at."""
+        return self.chosen.scope
+
+    @property
+    def setting(self) -> Setting:
+        """What the pictures drawn from this reading have in common."""
+        return Setting(
+            filters=self.chosen.words,
+            is_filtered=bool(self.chosen.filters),
+            moment=self.scope.moment or datetime.now(UTC),
+            time_zone=self.viewer.time_zone,
+            currency=self.scope.currency,
+        )
+
+
+@contextmanager
+def reading(page: str) -> Iterator[Reading]:
+    """Yields a reading for the viewer of this run. It holds a connection: draw after it, not in its block."""
+    viewer = identity.viewer()
+    with asking(viewer) as ask:
+        views = ask(views_of, viewer.id, page)
+        offer = scope_bar.Offer.of(viewer, ask(choices))
+        parameters = scope_bar.parameters(page, lambda: saved_views.default_query(views))
+        yield Reading(ask, viewer, offer, views, scope_bar.chosen(viewer, offer, parameters))
+
+
+@contextmanager
+def opened(page: str, title: str) -> Iterator[Reading]:
+    """Draws the page's title, yields a reading, and when its block has read, draws the scope above what follows."""
+    states.outcome()
+    head = st.container(horizontal=True, vertical_alignment="center", key="head")
+    head.title(title, anchor=False, width="stretch")
+    with st.skeleton(height=SCREENFUL), reading(page) as read:  # seen when reading takes over half a second
+        yield read
+    with head:
+        scope_bar.closing_switch(read.chosen)
+        saved_views.draw(read.viewer, page, read.views, scope_bar.as_query(scope_bar.present()))
+    scope_bar.draw(read.viewer, read.offer, read.chosen)
