@@ -38,7 +38,6 @@ AROUND_EVENT = 3.2
 QUIET_AFTER = 20 * DAY
 """So long is an opportunity that will be abandoned still worked on in its last stage."""
 
-WITHOUT_CONTACT = 0.12
 WITH_MANAGER = 0.12
 """Share of meetings that are the manager's."""
 

@@ -14,6 +14,9 @@ from app.demo.organizers import Organizers
 from app.demo.people import plain_letters
 from app.demo.timelines import Timeline, engagement
 
+NO_ONE = 0.12
+"""Share of activities with nobody in particular."""
+
 INFLUENCE = ("low", "medium", "high")
 PREFERENCES = {"email": 0.62, "phone": 0.22, "whatsapp": 0.06, "any": 0.10}
 TAGS = {"{}": 0.7, "{newsletter}": 0.2, "{speaks French}": 0.1}
@@ -40,10 +43,11 @@ class Contacts:
         return np.isin(np.arange(len(self)), self.start[:-1])
 
     def somebody(self, rng: np.random.Generator, organizer: Ints, at: Ints) -> Ints:
-        """Who was spoken to: mostly the first ones, nobody who was not known yet."""
+        """Who was spoken to: mostly the first ones, nobody who was not known yet; -1 for no one in particular."""
         count = self.start[organizer + 1] - self.start[organizer]
         found = self.start[organizer] + (count * rng.random(len(organizer)) ** 1.7).astype(np.int64)
-        return np.where(self.created[found] <= at, found, self.start[organizer])
+        known = np.where(self.created[found] <= at, found, self.start[organizer])
+        return np.where(rng.random(len(organizer)) < NO_ONE, -1, known)
 
 
 def meet(rng: np.random.Generator, clock: Clock, organizers: Organizers) -> Contacts:

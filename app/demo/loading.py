@@ -1,7 +1,8 @@
 """Into the database: in one transaction of the owner's, by COPY, with triggers, keys and indexes out of the way."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,9 @@ from app.errors import Refused
 
 Progress = Callable[[str, float], object]
 """Told what is being done, and the share of the whole that is done."""
+
+_settings = table("crm_settings", *(column(name) for name in words.SETTINGS), schema="public")
+_afterwards = table("afterwards", column("step"), column("statement", Text))  # made by clear.sql
 
 _CLEAR = (Path(__file__).parent / "clear.sql").read_text(encoding="utf-8")
 _HOLDS = {"crm_organizers": "organizers", "crm_opportunities": "opportunities", "crm_profiles": "people"}
@@ -50,11 +54,11 @@ def load(
     rows, expected = 0, truth.ORGANIZERS * scale * _ROWS_EACH
     with _driver(connection).cursor() as cursor:
         cursor.execute(_CLEAR)
-        for batch in grow(seed, anchor or dt.datetime.now(ZONE).date(), scale):
-            _copy(cursor, batch)
+        connection.execute(update(_settings).values(words.SETTINGS))
+        for batch, csv in _ahead(grow(seed, anchor or dt.datetime.now(ZONE).date(), scale)):
+            _copy(cursor, batch, csv)
             rows += batch.rows.num_rows
             tell(f"{words.COMPANY}: {rows:,} rows", _COPYING * min(rows / expected, 1))
-        connection.execute(update(_settings).values(organisation_name=words.COMPANY))
         steps = connection.execute(select(_afterwards.c.statement).order_by(_afterwards.c.step)).scalars().all()
         for done, statement in enumerate(steps):
             tell("Indexes and references", _COPYING + (1 - _COPYING) * done / len(steps))
@@ -67,11 +71,21 @@ def _to_nobody(_text: str, _share: float) -> None:
     """The progress of a load that nobody watches."""
 
 
-_settings = table("crm_settings", column("organisation_name", Text), schema="public")
-_afterwards = table("afterwards", column("step"), column("statement", Text))
+def _ahead(batches: Iterator[Batch]) -> Iterator[tuple[Batch, memoryview]]:
+    """The batches as COPY reads them, each made while PostgreSQL is busy with the one before."""
+
+    def make() -> tuple[Batch, memoryview] | None:
+        batch = next(batches, None)
+        return batch and (batch, batch.csv())
+
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        coming = maker.submit(make)
+        while made := coming.result():
+            coming = maker.submit(make)
+            yield made
 
 
-def _copy(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+def _copy(cursor: psycopg.Cursor[Any], batch: Batch, csv: memoryview) -> None:
     schema, _, name = batch.table.rpartition(".")
     # Tables that clear.sql emptied take their rows as frozen; auth.users belongs to the platform and is not emptied.
     statement = sql.SQL("copy {} ({}) from stdin (format csv{})").format(
@@ -80,7 +94,7 @@ def _copy(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
         sql.SQL("" if schema else ", freeze"),
     )
     with cursor.copy(statement) as copying:
-        copying.write(batch.csv())
+        copying.write(csv)
 
 
 def _driver(connection: Connection) -> psycopg.Connection[Any]:

@@ -1,5 +1,6 @@
 """Organizers: who they are, who looks after them, how content they are, and when they leave."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ SPECIAL_AT = [5 + 11 * number for number in range(len(words.SPECIAL))]
 """Where the special organizers stand in the first block; a tiny company has none."""
 
 JUST_ARRIVED_DAYS = 60
+LONGEST_SLUG = 40
+
+_ELISION = re.compile(r"\bde (?=[aeiouéè])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ def _names(rng: np.random.Generator, industry: Ints, place: list[words.Place]) -
             name = patterns[rng.integers(len(patterns))].format(
                 city=at.city, theme=themes[rng.integers(len(themes))], province=province
             )
+            if at.language == "fr":
+                name = _ELISION.sub("d'", name)
             # A second one of the same name would pass for a duplicate.
             if name not in names:
                 break
@@ -145,9 +151,11 @@ def _names(rng: np.random.Generator, industry: Ints, place: list[words.Place]) -
 
 
 def _slug(name: str) -> str:
-    """The name in an address."""
-    words_of_it = plain_letters(name).replace(".", "").replace("-", " ").split()
-    return "-".join(words_of_it)[:40].strip("-") or "organizer"
+    """The name in an address, without its last words where it is long."""
+    parts = plain_letters(name).replace(".", "").replace("-", " ").split()
+    while len("-".join(parts)) > LONGEST_SLUG:
+        parts.pop()
+    return "-".join(parts)
 
 
 def _handovers(rng: np.random.Generator, clock: Clock, people: People, owner: Ints, created: Ints) -> tuple[Ints, Ints]:

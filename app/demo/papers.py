@@ -82,7 +82,7 @@ def documents(
     uploader = organizers.owner_at(deals.organizer[deal], at)
     uploader = np.where(uploader >= 0, uploader, HEAD)
     signed = is_contract & (rng.random(count) < SIGNED)
-    number = pa.array([f"{first_number + one:06d}" for one in deal])
+    number = pa.array([f"{first_number + one + 1:06d}" for one in deal])
     service = pick([one.name for one in words.SERVICES], deals.service[deal])
     ids = new_ids(rng, count)
     return batch(

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from app.demo import truth
 from app.demo.arrays import NEVER, Ints, rank
-from app.demo.clock import Clock
+from app.demo.clock import Clock, workday
 from app.demo.columns import Batch, batch, counts, every, moments, new_ids, pick
 from app.demo.people import ADMIN, People
 
@@ -26,7 +26,7 @@ class Stages:
     def __init__(self, rng: np.random.Generator, clock: Clock) -> None:
         self.ids = new_ids(rng, len(truth.STAGES))
         self._created = clock.moment(np.array(clock.start - 30), 9 * 3600)
-        days = np.array([clock.today - edit.days_before_anchor for edit in truth.STAGE_EDITS])
+        days = workday(np.array([clock.today - edit.days_before_anchor for edit in truth.STAGE_EDITS]))
         self.edited = clock.moment(days, 10 * 3600 + 7 * 60)
         """Moments of STAGE_EDITS."""
 

@@ -114,6 +114,12 @@ def phones(rng: np.random.Generator, places: Sequence[Place]) -> list[str]:
 
 COMPANY: Final[str] = _READ["company"]
 DOMAIN: Final[str] = _READ["domain"]
+SETTINGS: Final = {
+    "organisation_name": COMPANY,
+    "report_currency": "CAD",
+    "time_zone": "America/Toronto",
+    "fiscal_year_first_month": 1,
+}
 WITHOUT_RATE: Final[str] = _READ["without_rate"]
 STAFF: Final = _lists("staff")
 

@@ -39,8 +39,9 @@ def big_company() -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def empty(server: embedded.Server) -> Iterator[Engine]:
+def empty(request: pytest.FixtureRequest, server: embedded.Server) -> Iterator[Engine]:
     """The owner's engine on a database with the schema and nothing else."""
+    request.getfixturevalue("database")  # one worker at a time makes the roles, which all databases share
     with own_database(server, "demo_empty", "template1") as name:
         engine = owner_of(server, name)
         with engine.begin() as connection:
@@ -49,11 +50,10 @@ def empty(server: embedded.Server) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def _loaded(server: embedded.Server) -> Iterator[Engine]:
-    with own_database(server, "demo", "template1") as name:
+def _loaded(empty: Engine, server: embedded.Server) -> Iterator[Engine]:
+    with own_database(server, "demo", empty.url.database or "") as name:
         engine = owner_of(server, name)
         with engine.begin() as connection:
-            schema.migrate(connection)
             demo.load(connection, scale=0.05, seed=SEED, anchor=ANCHOR)
         yield engine
 
