@@ -117,6 +117,13 @@ def test_marks_a_deletion_and_outlives_it(gala: Session) -> None:
     assert (gone.is_deleted, gone.valid_from, gone.valid_to, gone.value) == (True, moment, None, 100)
 
 
+def test_a_removal_ends_no_stay_in_another_stage(gala: Session) -> None:
+    _at(gala, 1)
+    gala.update("crm_opportunities", "gala", stage_id="Proposal")
+    gala.run("delete from crm_opportunities")  # at the same moment: it was never there
+    assert [(row.next_stage_id, row.is_deleted) for row in _history(gala)] == [(None, False), (None, True)]
+
+
 def test_goes_on_where_a_removed_opportunity_is_put_back(gala: Session) -> None:
     row = {**gala.read("crm_opportunities", "gala")._asdict()}
     _at(gala, 1)

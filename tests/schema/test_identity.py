@@ -155,6 +155,12 @@ def test_a_ring_in_the_reporting_line_ends(db: Session) -> None:
     assert sorted(team) == sorted(PERSONAS[name].id for name in ("max", "mona", "rita", "ravi", "dora"))
 
 
+def test_the_role_makes_a_manager_not_the_reporting_line(db: Session) -> None:
+    db.run("update crm_profiles set manager_id = %s where user_id = %s", PERSONAS["rita"].id, PERSONAS["olaf"].id)
+    with db.acting("rita"):
+        assert db.one("select app.team()") == [PERSONAS["rita"].id]
+
+
 # Becoming somebody else ---------------------------------------------------------------------------------------
 
 

