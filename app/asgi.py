@@ -5,6 +5,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -231,8 +232,8 @@ def _prepare() -> None:
     import plotly.graph_objects as go
     import plotly.io as pio
 
-    import queries.pipeline  # noqa: F401
-
+    for first_page in ("app.components.pipeline", "app.components.review"):  # with the charts and questions they import
+        import_module(first_page)
     # Plotly's first figures, made at once in two threads, fail: it completes its own imports while drawing.
     pio.to_json(
         go.Figure([go.Bar(y=[1]), go.Scatter(y=[1]), go.Funnel(x=[1]), go.Waterfall(y=[1])], go.Layout(title=""))

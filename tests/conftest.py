@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -18,6 +19,10 @@ from app import embedded, schema
 from app.settings import Settings
 from app.viewer import Viewer
 from tests import personas, tables
+
+# A slow machine is no finding, and a check that must be green twice tries the same examples twice.
+hypothesis.settings.register_profile("eventos", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("eventos")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 _TEMPLATE = "migrated"

@@ -5,7 +5,7 @@ time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,10 +30,11 @@ class Answer:
     frame: pd.DataFrame
     columns: Mapping[str, Unit]
     sql: Callable[[], str]
+    everything: Callable[[], pd.DataFrame] | None = None  # for a file, where `frame` holds the first rows only
 
     def only(self, names: Sequence[str]) -> "Answer":
         """The same, of which people see these columns alone, in this order."""
-        return Answer(self.frame, {name: self.columns[name] for name in names}, self.sql)
+        return replace(self, columns={name: self.columns[name] for name in names})
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ def behind(key: str, title: str, answer: Answer, setting: Setting) -> None:
 
 
 def _exports(key: str, title: str, answer: Answer, setting: Setting, chart_key: str | None) -> None:
-    source, columns, frame = setting.source(title), answer.columns, answer.frame
+    source, columns = setting.source(title), answer.columns
+    rows = answer.everything or (lambda: answer.frame)
     on = pd.Timestamp(setting.moment).tz_convert(setting.time_zone).to_pydatetime()
     with st.popover(
         "", icon=":material/download:", type="tertiary", help="Export", key=f"{key}.export", on_change="rerun"
@@ -213,7 +215,7 @@ def _exports(key: str, title: str, answer: Answer, setting: Setting, chart_key: 
         # Made on the click, away from the rerun; the rows are this viewer's already.
         st.download_button(
             "CSV",
-            lambda: export.as_csv(frame, columns, source),
+            lambda: export.as_csv(rows(), columns, source),
             source.file_name("csv", on),
             export.CSV,
             key=f"{key}.csv",
@@ -223,7 +225,7 @@ def _exports(key: str, title: str, answer: Answer, setting: Setting, chart_key: 
         )
         st.download_button(
             "Excel",
-            lambda: export.as_xlsx(frame, columns, source),
+            lambda: export.as_xlsx(rows(), columns, source),
             source.file_name("xlsx", on),
             export.XLSX,
             key=f"{key}.xlsx",

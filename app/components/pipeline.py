@@ -1,12 +1,15 @@
 """The pieces of the Pipeline page: its row of numbers, and opportunities as a list."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from app import formats
+from app.charts.pipeline import Measure
 from app.components import metrics
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, table
@@ -31,6 +34,8 @@ _COLUMNS: Final = (
     "days_in_stage", "stalled", "has_next_step", "pushes", "age_days", "probability_source", "amount", "currency",
 )  # fmt: skip
 _WIDTHS: Final = {"name": 190, "organizer": 170, "owner": 120, "stage": 96}
+SHOWN: Final = 1000  # rows of a list, the largest first
+_MEASURES: Final[Mapping[str, Measure]] = {"Expected revenue": "expected_revenue", "Value": "value"}
 _SEARCHED: Final = ["name", "organizer", "owner", "stage"]
 
 
@@ -102,6 +107,21 @@ def _floats(values: pd.Series) -> list[float]:
     return [float(value) for value in values.astype("Float64").ffill().bfill().fillna(0)]
 
 
+def chosen_list() -> tuple[str, tuple[Only | None, str]]:
+    """The list that the reader has chosen: its name, which opportunities are in it, and what that means."""
+    name: str = st.session_state.get("list", "All open")
+    if name not in LISTS:
+        name = "All open"
+    return name, LISTS[name]
+
+
+def list_switch() -> None:
+    """Chooses among the lists."""
+    st.segmented_control(
+        "List", list(LISTS), key="list", default="All open", required=True, label_visibility="collapsed"
+    )
+
+
 def opportunities(answer: Answer, setting: Setting, key: str, title: str, without: str = "") -> None:
     """Opportunities as a table with a search, what they add up to, and the export; `without` is no column of it."""
     frame, columns = answer.frame, [name for name in _COLUMNS if name != without]
@@ -127,7 +147,44 @@ def opportunities(answer: Answer, setting: Setting, key: str, title: str, withou
         f"{shown}{of} · {formats.money(found['value'].sum(), setting.currency)} value"
         f" · {formats.money(found['expected_revenue'].sum(), setting.currency)} expected revenue"
     )
-    table(key, title, Answer(found, answer.columns, answer.sql).only(columns), setting, _WIDTHS)
+    table(key, title, replace(answer, frame=found).only(columns), setting, _WIDTHS)
+
+
+def measure() -> Measure:
+    """On which amount the reader looks at the movement."""
+    return _MEASURES.get(st.session_state.get("measure", ""), "expected_revenue")
+
+
+def movement_dates(scope: Scope) -> tuple[date, date]:
+    """From the end of which day to the end of which: the period's, or what the reader has picked."""
+    start, end = (min(day - timedelta(days=1), scope.as_of) for day in (scope.period.start, scope.flow_end))
+    picked = [st.session_state.get(_date_key(which, scope)) for which in ("start", "end")]
+    start, end = picked[0] or start, picked[1] or end
+    return min(start, end), max(start, end)
+
+
+def movement_controls(scope: Scope) -> None:
+    """The two days, and on which amount."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for which, label, day in zip(
+            ("start", "end"), ("From the end of", "To the end of"), movement_dates(scope), strict=True
+        ):
+            key = _date_key(which, scope)
+            st.session_state.setdefault(key, day)
+            st.date_input(label, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140)
+        st.segmented_control(
+            "Amount",
+            list(_MEASURES),
+            key="measure",
+            default="Expected revenue",
+            required=True,
+            label_visibility="collapsed",
+        )
+
+
+def _date_key(which: str, scope: Scope) -> str:
+    # Another period, or another as-of day, starts with its own days again.
+    return f"movement.{which}.{scope.period.label}.{scope.as_of}"
 
 
 def moved(answer: Answer, setting: Setting) -> None:

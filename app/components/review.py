@@ -1,8 +1,8 @@
 """What every review page does the same way: title, scope, one round of reading, and what its pictures share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from app import identity
+from app import database, identity
 from app.cache import Ask, asking
 from app.components import saved_views, scope_bar, states
 from app.components.picture import Answer, Setting
@@ -21,6 +21,7 @@ from queries.saved_views import saved_views as views_of
 from queries.scope import Scope
 
 SCREENFUL: Final = 720  # pixels below the title
+MOST_ROWS: Final = 100_000  # in a file: more than anybody reads, less than the memory of this process
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Reading:
         frame = self.ask(question, self.scope, *args, **options)
         return Answer(frame, question.columns, partial(question.sql, self.scope, *args, **options))
 
+    def first(self, question: Question[Any], rows: int, **options: Any) -> Answer:
+        """The same of a question that takes a limit: its first rows to look at, all of them for a file."""
+        found = self(question, limit=rows, **options)
+        return replace(found, everything=partial(_everything, self.viewer, question, self.scope, options))
+
     @property
     def scope(self) -> Scope:
         """What the reader has chosen to look at."""
@@ -53,6 +59,12 @@ class Reading:
             time_zone=self.viewer.time_zone,
             currency=self.scope.currency,
         )
+
+
+def _everything(viewer: Viewer, question: Question[Any], scope: Scope, options: Mapping[str, Any]) -> pd.DataFrame:
+    # A file is made outside any script run and once: with the viewer who asked, and past what is remembered.
+    with database.reading(viewer) as db:
+        return question(db, scope, limit=MOST_ROWS, **options)
 
 
 @contextmanager

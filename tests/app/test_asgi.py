@@ -1,4 +1,5 @@
 import gzip
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app import asgi, identity
 from app.asgi import CompressedAssets, Gate, SafeHeaders
 from app.identity import LocalSignIn
+from app.settings import ROOT
 
 HERE = "http://127.0.0.1:8501"
 STREAM = "ws://127.0.0.1:8501/_stcore/stream"
@@ -205,6 +207,16 @@ def test_assets_are_sent_compressed_to_whoever_can_read_that(let_in: TestClient,
     plain = let_in.get("/static/index.js", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.text == script.read_text()
+
+
+def test_streamlit_is_told_to_say_little_and_take_little() -> None:
+    options = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert options["client"]["showErrorDetails"] == "none"
+    assert options["client"]["disableDataExport"] is True
+    assert options["client"]["allowedOrigins"] == []
+    assert options["browser"]["gatherUsageStats"] is False
+    assert options["server"]["maxUploadSize"] <= 5
+    assert not {"enableXsrfProtection", "enableCORS", "enableAgentApi"} & options["server"].keys()
 
 
 def test_an_asset_that_is_not_there_is_not_remembered_as_one(let_in: TestClient, script: Path) -> None:

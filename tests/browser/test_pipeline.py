@@ -21,7 +21,7 @@ from tests.browser.conftest import Dashboard
 from tests.personas import PERSONAS
 
 Given = Callable[[Connection, str, str], None]
-expect.set_options(timeout=20_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
+expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_two_people_at_once_never_see_each_other_s_rows(browser: Browser, dashbo
     pages = {}
     for who in seen:
         pages[who] = browser.new_context().new_page()
-        pages[who].set_default_timeout(20_000)
+        pages[who].set_default_timeout(60_000)
         dashboard.sign_in(pages[who], who)
     for _ in range(10):
         for who, value in seen.items():
@@ -316,7 +316,7 @@ def test_charts_follow_the_reader_s_appearance(
     browser: Browser, dashboard: Dashboard, company: None, scheme: Any, start: str
 ) -> None:
     page = browser.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     dashboard.sign_in(page, "max")
     drawn(page)
     last = page.locator(".st-key-card-movement .point path").last  # the end: a total

@@ -2,10 +2,16 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
 
+from app.cache import asking
+from app.components.review import Reading
+from app.components.scope_bar import Offer, chosen
+from app.viewer import Viewer
+from queries import pipeline
 from tests.pages.conftest import Open
 from tests.personas import PERSONAS
 
@@ -256,6 +262,23 @@ def test_a_defect_is_an_id_and_no_detail(caplog: pytest.LogCaptureFixture) -> No
     error_id = caplog.records[-1].getMessage().removeprefix("error ")
     assert error_id in app.error[0].value
     assert len(app.exception) == 0
+
+
+def test_a_file_holds_all_rows_where_the_page_shows_the_first(
+    company: None, owner: Connection, viewer: Callable[..., Viewer]
+) -> None:
+    owner.exec_driver_sql(
+        "insert into crm_opportunities (organizer_id, name, stage_id, value, assigned_to)"
+        " select organizer_id, name || n, stage_id, n, assigned_to from crm_opportunities, generate_series(1, 3) n"
+        " where name = 'Gala'"
+    )
+    offer = Offer.of(viewer("rita"), pd.DataFrame(columns=list(pipeline.choices.columns)))
+    with asking(viewer("rita")) as ask:
+        read = Reading(ask, viewer("rita"), offer, pd.DataFrame(), chosen(viewer("rita"), offer, {}))
+        found = read.first(pipeline.opportunities, 2)
+    assert len(found.frame) == 2
+    assert found.everything is not None
+    assert set(found.everything()["name"]) == {"Gala", "Summit", "Gala1", "Gala2", "Gala3"}
 
 
 def test_dates_of_the_movement_stay_within_what_is_known(opened: Open, company: None) -> None:

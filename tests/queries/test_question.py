@@ -152,6 +152,16 @@ def test_its_columns_have_their_dtypes_with_rows_and_without(
 
 
 @every_question
+def test_it_answers_in_an_empty_company(owner: Connection, reading_as: ReadingAs, asked: Question[Any]) -> None:
+    del owner
+    with reading_as("eve", TODAY) as db:
+        for scope in SCOPES.values():
+            frame = asked(db, **arguments(asked, scope))
+            measured = frame.select_dtypes("Float64").drop(columns="default_probability", errors="ignore")
+            assert measured.isna().all(axis=None), "of nothing there is no share and no duration"
+
+
+@every_question
 def test_without_a_viewer_it_is_refused(database: Settings, asked: Question[Any]) -> None:
     with psycopg.connect(_driver_url(database)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(asked.sql(**arguments(asked, scope_of())))

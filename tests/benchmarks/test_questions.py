@@ -1,0 +1,114 @@
+"""Every question of the Pipeline page, as it is asked the first time: `pytest tests/benchmarks/test_questions.py`.
+
+`EVENTOS_BENCHMARK_SCALES` names the scales of the companies, "1,10" where it is not set; 50 takes some minutes to grow.
+`EVENTOS_BENCHMARK_DIRECTORY` keeps them from one run to the next. The columns that count: the median; `rows`; and
+`limit`, the same statement as the owner, whom no policy limits and no filter of a role: the time as a multiple of it.
+`--benchmark-json` keeps the plans too.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pytest_benchmark.fixture import BenchmarkFixture
+from sqlalchemy.pool import NullPool
+
+from app import database
+from app.settings import Settings
+from app.viewer import Viewer
+from queries import pipeline
+from queries.scope import Period, Scope
+
+SCALES = os.environ.get("EVENTOS_BENCHMARK_SCALES", "1,10").split(",")
+ROLES = ("rep", "manager", "admin")
+ROUNDS = 7
+QUESTIONS: dict[str, Callable[[Scope], tuple[Any, tuple[Any, ...]]]] = {
+    "headline": lambda scope: (pipeline.headline, (scope,)),
+    "headline_trend": lambda scope: (pipeline.headline_trend, (scope,)),
+    "expected_revenue_by_stage": lambda scope: (pipeline.expected_revenue_by_stage, (scope,)),
+    "stage_stay_ends": lambda scope: (pipeline.stage_stay_ends, (scope,)),
+    "movement": lambda scope: (pipeline.movement, (scope, scope.period.start - timedelta(days=1), scope.as_of)),
+    "opportunities": lambda scope: (pipeline.opportunities, (scope,)),
+    "stalled": lambda scope: (pipeline.opportunities, (scope, None, "stalled")),
+    "no_next_step": lambda scope: (pipeline.opportunities, (scope, None, "no_next_step")),
+    "choices": lambda _: (pipeline.choices, ()),
+}
+
+
+@pytest.fixture(scope="module", params=SCALES)
+def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A company of that scale, with the doors open to it."""
+    kept = os.environ.get("EVENTOS_BENCHMARK_DIRECTORY")
+    directory = Path(kept) if kept else tmp_path_factory.mktemp("companies")
+    data = directory / f"scale-{request.param}"
+    if not data.exists():
+        grow = [sys.executable, "-m", "app.cli", "demo", "--scale", request.param, "--data-dir", str(data)]
+        subprocess.run(grow, check=True)
+    with Settings.load(data_dir=data).reachable() as settings:
+        database.connect(settings)
+        try:
+            yield settings
+        finally:
+            database.disconnect()
+
+
+@pytest.fixture(scope="module", params=ROLES)
+def viewer(request: pytest.FixtureRequest, company: Settings) -> Viewer:
+    """The person of that role with the most opportunities."""
+    statement = sa.text("""
+        select held.user_id from crm_user_roles as held
+        left join crm_opportunities as deal on deal.assigned_to = held.user_id
+        where held.role = :role group by held.user_id order by count(deal.id) desc, held.user_id limit 1
+    """)
+    with database.owning() as owner:
+        chosen = owner.execute(statement, {"role": request.param}).scalar_one()
+    found = database.viewer_of(chosen)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_question(name: str, viewer: Viewer, company: Settings, benchmark: BenchmarkFixture) -> None:
+    organisation = viewer.organisation
+    scope = Scope(
+        today=viewer.today,
+        as_of=viewer.today,
+        period=Period.of("quarter", viewer.today, organisation.fiscal_year_first_month),
+        currency=organisation.report_currency,
+        time_zone=organisation.time_zone,
+        limited_to=viewer.team,
+    )
+    question, arguments = QUESTIONS[name](scope)
+    with database.reading(viewer) as db:
+        rows = benchmark.pedantic(question, (db, *arguments), rounds=ROUNDS, warmup_rounds=1)
+        plan = db.execute(sa.text(f"explain (analyze, buffers) {_literal(question.sql(*arguments))}")).scalars().all()
+    benchmark.extra_info.update(
+        rows=len(rows), limit=round(benchmark.stats.stats.median / _limit(company, question, arguments), 2), plan=plan
+    )
+    benchmark.name = f"{name} {viewer.role} S={company.data_dir.name.removeprefix('scale-')}"
+    assert len(rows) or name in ("stalled", "no_next_step")
+
+
+def _limit(company: Settings, question: Any, arguments: tuple[Any, ...]) -> float:
+    """Seconds for the same statement without policies."""
+    arguments = tuple(replace(each, limited_to=None) if isinstance(each, Scope) else each for each in arguments)
+    engine = sa.create_engine(company.migration_database_url or "", poolclass=NullPool)
+    with engine.connect() as owner:
+        times = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            question(owner, *arguments)
+            times.append(time.perf_counter() - start)
+    return sorted(times)[ROUNDS // 2]
+
+
+def _literal(sql: str) -> str:
+    return sql.replace(":", "\\:")  # no parameter of SQLAlchemy's, but a cast
