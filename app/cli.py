@@ -2,12 +2,14 @@
 
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -59,7 +61,7 @@ def run(
     with _settings(data_dir=data_dir, host=host, port=port, token=token, sign_in_as=sign_in_as) as settings:
         identity.check(settings)
         database.use(settings)
-        _bring_forward(with_demo=not empty)
+        _bring_forward(settings.data_dir, with_demo=not empty)
         chosen = _free_port(settings.host, settings.port)
         sign_in = identity.configure(settings, chosen)
         database.connect(settings)
@@ -91,15 +93,20 @@ def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool) -> None:
         asgi.application.run(config={"server.address": host, "server.port": port})
 
 
-def _bring_forward(with_demo: bool) -> None:
-    """Migrates the embedded database; a new one gets the demo company in the same transaction, so both or neither."""
+def _bring_forward(data_dir: Path, with_demo: bool) -> None:
+    """Makes the embedded database fit this version; a new one gets the demo company."""
     from app import database, schema
 
     with database.owning() as connection:
-        is_new = schema.version(connection) is None
-        schema.migrate(connection)
-        if is_new and with_demo:
-            _load_demo(connection)
+        if schema.is_there(connection) or not with_demo:
+            schema.migrate(connection)
+            return
+    # In a process of its own: what growing a company takes of memory is free again afterwards, and meanwhile this
+    # process reads in what it is going to serve.
+    with subprocess.Popen([sys.executable, "-P", "-m", "app.cli", "demo", "--data-dir", str(data_dir)]) as growing:
+        import_module("app.asgi")
+    if growing.returncode:
+        raise typer.Exit(growing.returncode)  # it has said why
 
 
 def _free_port(host: str, wanted: int | None) -> int:
@@ -226,14 +233,14 @@ def _day(text: str | None) -> date | None:
 
 @contextmanager
 def _job(data_dir: Path | None) -> Iterator[Any]:
-    """Yields the owner's connection, on a schema that is up to date where it is ours to bring forward."""
-    from app import database
+    """Yields the owner's connection; on the embedded database its transaction first makes the schema up to date."""
+    from app import database, schema
 
     with _settings(data_dir=data_dir) as settings:
         database.use(settings)
-        if settings.is_embedded:
-            _bring_forward(with_demo=False)
         with database.owning() as connection:
+            if settings.is_embedded:
+                schema.migrate(connection)
             yield connection
 
 

@@ -68,6 +68,11 @@ def script() -> str:
     return printed.getvalue()
 
 
+def is_there(connection: Connection) -> bool:
+    """Whether the database has ever been migrated whole."""
+    return _stated(connection) is not None
+
+
 def version(connection: Connection) -> str | None:
     """The number of the newest migration applied, as the owner sees it; None in a database without any."""
     return _context(connection=connection).get_current_revision()

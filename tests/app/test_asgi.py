@@ -1,19 +1,17 @@
-import gzip
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import asgi, identity
-from app.asgi import CompressedAssets, Gate, SafeHeaders
+from app.asgi import Gate, SafeHeaders
 from app.identity import LocalSignIn
 from app.settings import ROOT
 
@@ -31,22 +29,11 @@ def _sign_in() -> Iterator[None]:
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Path:
-    """An asset of Streamlit's."""
-    file = tmp_path / "index.js"
-    file.write_text("console.log('hello')\n" * 1000)
-    return file
-
-
-@pytest.fixture
-def browser(script: Path) -> TestClient:
+def browser() -> TestClient:
     """A browser without any cookie, at an application that says where it was reached."""
 
     async def page(request: Request) -> PlainTextResponse:
         return PlainTextResponse(f"inside {request.url.path}?{request.url.query}")
-
-    async def asset(_request: Request) -> FileResponse:
-        return FileResponse(script)
 
     async def stream(socket: WebSocket) -> None:
         await socket.accept()
@@ -58,11 +45,10 @@ def browser(script: Path) -> TestClient:
             Route("/healthz", page),
             Route("/continue-as/{person:uuid}", asgi.continue_as),
             Route("/sign-out", asgi.sign_out),
-            Route("/static/index.js", asset),
             WebSocketRoute("/_stcore/stream", stream),
             Route("/{path:path}", page, methods=["GET", "POST"]),
         ],
-        middleware=[Middleware(SafeHeaders), Middleware(Gate), Middleware(CompressedAssets)],
+        middleware=[Middleware(SafeHeaders), Middleware(Gate)],
     )
     return TestClient(inside, base_url=HERE, follow_redirects=False)
 
@@ -198,17 +184,6 @@ def test_every_answer_keeps_the_browser_on_this_server(browser: TestClient) -> N
         assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_assets_are_sent_compressed_to_whoever_can_read_that(let_in: TestClient, script: Path) -> None:
-    for _ in range(2):  # compressed, then remembered
-        answer = let_in.get("/static/index.js", headers={"accept-encoding": "gzip"})
-        assert answer.headers["content-encoding"] == "gzip"
-        assert int(answer.headers["content-length"]) == len(gzip.compress(script.read_bytes(), 6))
-        assert answer.text == script.read_text()
-    plain = let_in.get("/static/index.js", headers={"accept-encoding": "identity"})
-    assert "content-encoding" not in plain.headers
-    assert plain.text == script.read_text()
-
-
 def test_streamlit_is_told_to_say_little_and_take_little() -> None:
     options = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert options["client"]["showErrorDetails"] == "none"
@@ -217,11 +192,3 @@ def test_streamlit_is_told_to_say_little_and_take_little() -> None:
     assert options["browser"]["gatherUsageStats"] is False
     assert options["server"]["maxUploadSize"] <= 5
     assert not {"enableXsrfProtection", "enableCORS", "enableAgentApi"} & options["server"].keys()
-
-
-def test_an_asset_that_is_not_there_is_not_remembered_as_one(let_in: TestClient, script: Path) -> None:
-    script.rename(script.with_suffix(".away"))
-    with pytest.raises(RuntimeError):
-        let_in.get("/static/index.js")
-    script.with_suffix(".away").rename(script)
-    assert let_in.get("/static/index.js").text == script.read_text()

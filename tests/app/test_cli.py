@@ -14,7 +14,6 @@ from app import database as doors
 from app.errors import Refused
 from app.settings import Settings
 from tests.conftest import owner_of, settings_of
-from tests.schema.conftest import own_database
 
 Eventos = Callable[..., tuple[int, str, str]]
 
@@ -173,20 +172,31 @@ def test_a_port_in_use_is_passed_over_when_none_was_asked_for(monkeypatch: pytes
         assert cli._free_port("127.0.0.1", None) > first
 
 
-def test_a_first_start_that_fails_leaves_an_empty_database(
-    server: embedded.Server, server_directory: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_demo_that_fails_leaves_a_new_database_new(
+    eventos: Eventos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise Refused("interrupted")
 
     monkeypatch.setattr(demo, "load", fail)
-    with own_database(server, "first_start", template="template0") as name:
-        doors.use(settings_of(server, name, server_directory))
-        with pytest.raises(Refused, match="interrupted"):
-            cli._bring_forward(with_demo=True)
-        with owner_of(server, name).begin() as connection:
-            assert schema.version(connection) is None
-            assert connection.scalar(text("select to_regnamespace('app')")) is None
+    assert eventos("demo", "--data-dir", str(tmp_path / "data"))[0] == 1
+    with embedded.server(tmp_path / "data") as server, owner_of(server, "eventos").begin() as connection:
+        assert not schema.is_there(connection)
+        assert connection.scalar(text("select to_regnamespace('app')")) is None
+
+
+def test_a_new_database_gets_the_demo_company_and_an_existing_one_is_left_alone(tmp_path: Path) -> None:
+    with embedded.server(tmp_path / "data") as server:
+        doors.use(settings_of(server, "eventos", tmp_path / "data"))
+        organizers = text("select count(*) from crm_organizers")
+        with owner_of(server, "eventos").execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            cli._bring_forward(tmp_path / "data", with_demo=True)
+            grown = connection.scalar(organizers)
+            connection.execute(text("update crm_settings set organisation_name = 'Ours now'"))
+            cli._bring_forward(tmp_path / "data", with_demo=True)
+            assert grown
+            assert connection.scalar(organizers) == grown
+            assert connection.scalar(text("select organisation_name from crm_settings")) == "Ours now"
 
 
 def test_run_serves_until_it_is_told_to_stop_and_keeps_what_is_there(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def owned_by(*names: str) -> tuple[Any, ...]:
 def company(owner: Connection) -> Connection:
     """Three organizers and two rates, in 2024; the yen has none."""
     history.stages_since(owner, date(2024, 1, 1))
+    # Days are the organisation's, whoever looks.
+    owner.exec_driver_sql("update public.crm_profiles set time_zone = 'Asia/Tokyo'")
     given(
         owner,
         "crm_organizers",

@@ -140,6 +140,22 @@ def test_what_is_counted(
     )
 
 
+def test_the_first_and_the_last_day_of_the_period_are_in_it(company: Connection, ask: Ask) -> None:
+    happens(
+        company,
+        """
+        at         | deal     | organizer_id | assigned_to | stage_id | value | expected_close_date
+        2025-07-01 | Too soon | acme         | rita        | Lead     | 1     | 2025-09-30
+        2025-07-01 | First    | acme         | rita        | Lead     | 10    | 2025-10-01
+        2025-07-01 | Last     | acme         | rita        | Lead     | 100   | 2025-12-31
+        2025-07-01 | Too late | acme         | rita        | Lead     | 1000  | 2026-01-01
+        """,
+    )
+    for question in (pipeline.headline, pipeline.headline_trend):
+        assert ask("rita", question, closing_in_period=True)["open_value"].max() == 110
+    shows(ask("rita", pipeline.opportunities, closing_in_period=True), "name\nLast\nFirst")
+
+
 def test_cents_are_rounded_once(company: Connection, ask: Ask) -> None:
     """Rounded deal by deal, a hundred of them at 0.005 would be 1.00 or nothing."""
     given(
@@ -277,6 +293,7 @@ def test_a_deal_that_stays_open_is_in_every_point_once(company: Connection, ask:
         2025-08-28 00:00 | Expo |              |             | Won      |       |
         2025-09-01 12:00 | Expo |              |             | Lead     |       |
         2025-11-04 12:00 | Expo |              |             | Won      | 11    |
+        2025-10-29 23:59 | Fair | acme         | rita        | Won      | 7     |
         """,
     )
     trend = ask("rita", pipeline.headline_trend)
@@ -295,7 +312,7 @@ def test_a_deal_that_stays_open_is_in_every_point_once(company: Connection, ask:
         2025-10-08 | 2          | 110        | 51               | 0         |          |
         2025-10-15 | 2          | 110        | 51               | 0         |          |
         2025-10-22 | 2          | 110        | 51               | 0         |          |
-        2025-10-29 | 2          | 110        | 51               | 0         |          |
+        2025-10-29 | 2          | 110        | 51               | 7         | 1        |
         2025-11-05 | 1          | 100        | 50               | 11        | 1        |
         """,
     )
@@ -386,6 +403,34 @@ def test_a_past_day_shows_the_stages_as_they_were(company: Connection, ask: Ask)
     after = ask("rita", pipeline.expected_revenue_by_stage, as_of=date(2025, 3, 9)).head(1)
     shows(before, columns + "Lead | #6b7280 | 0.1 | 10")
     shows(after, columns + "Inquiry | #123456 | 0.2 | 10")  # new entries only: the deal keeps what it had
+
+
+def test_before_the_first_version_of_a_stage_it_counts_as_it_first_was(company: Connection, ask: Ask) -> None:
+    """An import brings histories that are older than the stages here."""
+    happens(
+        company,
+        """
+        at               | deal | organizer_id | assigned_to | stage_id | value | probability |
+        2025-01-01 12:00 | Gala | acme         | rita        | Lead     | 100   |             |
+        2025-02-01 12:00 | Gala |              |             | Proposal |       | 70          |
+        """,
+    )
+    history.stages_since(company, date(2025, 6, 1))
+    at(company, "2025-07-01 12:00", "update crm_pipeline_stages set default_probability = 90 where name = 'Proposal'")
+    shows(
+        ask("rita", pipeline.expected_revenue_by_stage, as_of=date(2025, 2, 1)),
+        """
+        stage       | default_probability | opportunities |
+        Lead        | 0.1                 | 0             |
+        Qualified   | 0.25                | 0             |
+        Proposal    | 0.5                 | 1             |
+        Negotiation | 0.75                | 0             |
+        """,
+    )
+    shows(
+        moved(ask("rita", pipeline.movement, date(2025, 1, 31), date(2025, 2, 1))),
+        "label | expected_revenue\nStart | 10\nStage moves | 40\nOwn probability | 20\nEnd | 70",
+    )
 
 
 def test_a_stage_that_is_gone_shows_where_it_held_something(company: Connection, ask: Ask) -> None:

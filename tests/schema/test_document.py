@@ -1,10 +1,11 @@
 """Everything that the schema document describes is there, but for the listed departures."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.schema.departures import DEPARTURES, Departure
+from tests.schema.departures import DEPARTURES, Departure, markdown
 from tests.schema.session import Session
 
 TABLES = [
@@ -78,6 +79,10 @@ def test_each_departure_is_one(db: Session, as_written: Session, departure: Depa
         assert any(re.fullmatch(pattern, fact) for fact in theirs - ours), pattern
     for pattern in departure.new:
         assert any(re.fullmatch(pattern, fact) for fact in ours - theirs), pattern
+
+
+def test_the_readme_lists_them() -> None:
+    assert markdown() in (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def test_every_jsonb_and_array_column_has_a_gin_index(db: Session) -> None:
