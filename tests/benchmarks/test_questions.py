@@ -93,7 +93,6 @@ def test_question(name: str, viewer: Viewer, company: Settings, benchmark: Bench
     benchmark.extra_info.update(
         rows=len(rows), limit=round(benchmark.stats.stats.median / _limit(company, question, arguments), 2), plan=plan
     )
-    benchmark.name = f"{name} {viewer.role} S={company.data_dir.name.removeprefix('scale-')}"
     assert len(rows) or name in ("stalled", "no_next_step")
 
 
