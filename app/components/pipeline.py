@@ -91,6 +91,9 @@ def headline(headline: Answer, trend: pd.DataFrame, scope: Scope) -> None:
             f":material/currency_exchange: {subject} no exchange rate to {currency}:"
             " in no money total, listed below under “Without a rate”"
         )
+    if left_out := int(now["closed_without_rate"]):
+        subject = formats.counted(left_out, "opportunity", "opportunities")
+        notes.append(f"{subject} closed in the period without an exchange rate to {currency}: in no won or lost value")
     st.caption(" · ".join(notes))
 
 
