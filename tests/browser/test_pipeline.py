@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Error, Locator, Page, expect
 from sqlalchemy import Connection
 
 from app.components.export import harmless
@@ -51,7 +51,13 @@ def drawn(page: Page) -> None:
 
 def click(mark: Locator) -> None:
     """Clicks where a chart has drawn the mark; Plotly lays its own surface above, which is not in the way."""
-    mark.click(force=True)
+    for _ in range(5):
+        expect(mark).to_be_visible()
+        try:
+            return mark.click(force=True)
+        except Error:  # drawn anew between the look and the click
+            continue
+    raise AssertionError("the chart never came to rest")
 
 
 def open_value(page: Page) -> Locator:
