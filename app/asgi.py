@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import database, identity
 from app.components import freshness
 from app.errors import Refused
+from app.site_map import first_page
 
 _LOCKED = Path(__file__).with_name("locked.html")
 _HEADERS = {
@@ -129,6 +130,28 @@ class Gate:
         return HTMLResponse(_LOCKED.read_text(encoding="utf-8"), 403)
 
 
+class FrontDoor:
+    """Sends whoever is signed in from the first address on to the page that answers their role's first question.
+
+    Done here and not in the page, so that "back" never leads to an address that sends on again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or answers it here."""
+        if scope["type"] == "http" and scope["path"] == "/":
+            request = HTTPConnection(scope)
+            # Where the database can't say who that is, the page will say why.
+            with suppress(Refused):
+                if viewer := await anyio.to_thread.run_sync(identity.signed_in, request.cookies):
+                    chosen = f"?{request.url.query}" if request.url.query else ""
+                    await RedirectResponse(f"/{first_page(viewer.role)}{chosen}", 303)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
 class SafeHeaders:
     """Tells the browser to keep to this server: nothing that stands in the data can make it load or send elsewhere."""
 
@@ -170,8 +193,8 @@ def _prepare() -> None:
     import plotly.graph_objects as go
     import plotly.io as pio
 
-    for first_page in ("app.components.pipeline", "app.components.review"):  # with the charts and questions they import
-        import_module(first_page)
+    for needed in ("app.components.pipeline", "app.components.review"):  # with the charts and questions they import
+        import_module(needed)
     # Plotly's first figures, made at once in two threads, fail: it completes its own imports while drawing.
     pio.to_json(
         go.Figure([go.Bar(y=[1]), go.Scatter(y=[1]), go.Funnel(x=[1]), go.Waterfall(y=[1])], go.Layout(title=""))
@@ -192,5 +215,5 @@ application = st.App(
     ],
     # Not compressed: measured on this machine's own address, where alone it is served, 7 MB less to send gain nothing
     # over unpacking them. A proxy in front of it would compress.
-    middleware=[Middleware(SafeHeaders), Middleware(Gate)],
+    middleware=[Middleware(SafeHeaders), Middleware(Gate), Middleware(FrontDoor)],
 )

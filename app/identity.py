@@ -8,6 +8,7 @@ the database at every rerun, so a changed role or a leaver's end counts at the n
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from uuid import UUID
@@ -116,16 +117,17 @@ def local() -> LocalSignIn | None:
     return _local
 
 
-def signed_in() -> Viewer | None:
+def signed_in(cookies: Mapping[str, str] | None = None) -> Viewer | None:
     """The person of this script run as the database knows them now, or None: not signed in, left, or without a role.
 
-    An identity provider will have its place here: an address that it has verified, in `st.user`, instead of the cookie.
+    A web request, which is none, brings its own cookies. An identity provider will have its place here: an address that it has verified, in `st.user`, instead of the cookie.
     """
     if _local is None:
         return None
     if _local.only:
         return database.viewer_of(_local.only.id)
-    user_id = _local.unsign("person", st.context.cookies.get(_local.cookie("person"), ""))
+    sent = st.context.cookies if cookies is None else cookies
+    user_id = _local.unsign("person", sent.get(_local.cookie("person"), ""))
     return database.viewer_of(UUID(user_id)) if user_id else None
 
 

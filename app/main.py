@@ -4,24 +4,9 @@ Pages lie in `pages/` at the top of the project and never in a folder beside thi
 without coming through here.
 """
 
-from collections.abc import Mapping
-from typing import Final
-
 from app import identity
 from app.components import shell, states
-from app.components.shell import Groups, Page
-from app.viewer import Role
-
-EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "admin"))
-
-# Grouped as in the navigation. A page is here when it exists.
-GROUPS: Final[Groups] = {
-    "Review": [
-        Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
-    ],
-}
-# What answers each role's first question.
-FIRST: Final[Mapping[Role, str]] = {"rep": "pipeline", "manager": "forecast", "executive": "health", "admin": "stages"}
+from app.site_map import GROUPS
 
 shell.set_up()
 with states.failing_well("app"):
@@ -29,6 +14,6 @@ with states.failing_well("app"):
     if viewer is None:
         shell.welcome()
     else:
-        chosen, menu = shell.navigation(viewer, GROUPS, FIRST[viewer.role])
+        chosen, menu = shell.navigation(viewer, GROUPS)
         shell.sidebar(viewer, menu)
         chosen.run()

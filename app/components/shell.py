@@ -1,7 +1,6 @@
 """What stands around every page: navigation by role, whose dashboard it is, who looks, and the way in and out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from app import identity
 from app.components import links, states
 from app.components.links import Link
 from app.components.markdown import literal
+from app.site_map import Groups, first_page
 from app.viewer import Role, Viewer
 
 PAGES: Final = Path(__file__).parents[2] / "pages"
@@ -25,48 +25,36 @@ PLURALS: Final[Mapping[Role, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page's file in `pages/`, what the navigation says of it, and whose it is."""
-
-    name: str
-    title: str
-    icon: str
-    help: str
-    roles: frozenset[Role]
-
-
-Groups = Mapping[str, Sequence[Page]]
-
-
 def set_up() -> None:
     """The window's title and icon, and the look that the theme can't give."""
     st.set_page_config(page_title="EventOS", page_icon=str(MARK), layout="wide", initial_sidebar_state=SIDEBAR)
     st.html(STYLE)
 
 
-def navigation(viewer: Viewer, groups: Groups, first: str) -> tuple[st.Page, Mapping[str, list[st.Page]]]:
-    """The page to show, and the pages of the viewer's role by group; `first` is opened where it is one of them.
+def navigation(viewer: Viewer, groups: Groups) -> tuple[st.Page, Mapping[str, list[st.Page]]]:
+    """The page to show, and the pages of the viewer's role by group.
 
-    The address of another role's page leads to a page that says so.
+    Every page has one address, whoever looks. The address of another role's page leads to a page that says so.
     """
     pages = [page for members in groups.values() for page in members]
-    allowed = [page for page in pages if viewer.role in page.roles]
-    opened = next((page for page in allowed if page.name == first), allowed[0])
     shown = {
-        page: st.Page(
-            PAGES / f"{page.name}.py",
-            title=page.title,
-            icon=page.icon,
-            help=page.help,
-            url_path=page.name,
-            default=page is opened,
+        page.name: st.Page(
+            PAGES / f"{page.name}.py", title=page.title, icon=page.icon, help=page.help, url_path=page.name
         )
-        for page in allowed
+        for page in pages
+        if viewer.role in page.roles
     }
-    others = [st.Page(_not_for_this_role, title=page.title, url_path=page.name) for page in pages if page not in shown]
-    chosen = st.navigation([*shown.values(), *others], position="hidden")
-    menu = {group: [shown[page] for page in members if page in shown] for group, members in groups.items()}
+    others = [
+        st.Page(_not_for_this_role, title=page.title, url_path=page.name) for page in pages if page.name not in shown
+    ]
+
+    def begin() -> None:
+        # The browser has been sent on before it came here, see `app.asgi.FrontDoor`; unless nobody could say where to.
+        st.switch_page(shown[first_page(viewer.role, groups)], query_params=st.query_params)
+
+    # Streamlit takes the address from the page that it opens first: so that is none of ours.
+    chosen = st.navigation([st.Page(begin, title="EventOS", default=True), *shown.values(), *others], position="hidden")
+    menu = {group: [shown[page.name] for page in members if page.name in shown] for group, members in groups.items()}
     return chosen, {group: members for group, members in menu.items() if members}
 
 

@@ -6,14 +6,16 @@ Here `owner`, `given` and `reading_as` work on the dashboard's own database.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Playwright, expect, sync_playwright
 
 from app import embedded
 from app.settings import Settings
@@ -33,12 +35,26 @@ class Dashboard:
         """The path at this dashboard."""
         return self.address + path
 
-    def sign_in(self, page: Page, persona: str, path: str = "/") -> None:
+    def sign_in(self, page: Page, persona: str, path: str = "/pipeline") -> None:
         """Continues as the persona and opens the path."""
-        page.goto(self.url(f"/?token={TOKEN}"))
-        page.goto(self.url(f"/continue-as/{personas.PERSONAS[persona].id}"))
-        if path != "/":
-            page.goto(self.url(path))
+        page.request.get(self.url(f"/?token={TOKEN}"))
+        page.request.get(self.url(f"/continue-as/{personas.PERSONAS[persona].id}"), max_redirects=0)
+        page.goto(self.url(path))
+
+
+def drawer_of(page: Page, mark: Locator) -> Locator:
+    """The drawer that a click on what a chart has drawn opens; Plotly lays its own surface above, not in the way.
+
+    Clicked again where nothing opened: a chart that is just drawn anew takes no click, and a person would click again.
+    """
+    drawer = page.get_by_role("dialog")
+    for _ in range(5):
+        expect(mark).to_be_visible()
+        with suppress(Error):
+            mark.click(force=True)
+            drawer.wait_for(timeout=10_000)
+            return drawer
+    raise AssertionError("the chart never took the click")
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +80,17 @@ def database(server: embedded.Server, server_directory: Path) -> Settings:
 @pytest.fixture(scope="session")
 def dashboard(database: Settings) -> Iterator[Dashboard]:
     """`eventos run` on the dashboard's database, ready to be looked at."""
+    # Any free port: several workers that look from 8501 on at the same moment would find the same one.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     command = [
         sys.executable,
         "-m",
         "app.cli",
         "run",
         "--no-browser",
+        f"--port={port}",
         "--token",
         TOKEN,
         "--data-dir",

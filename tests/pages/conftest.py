@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 import app
 from app import identity
@@ -23,6 +24,7 @@ def opened(database: Settings, owner: Connection) -> Iterator[Open]:
     def opened(who: str, page: str = "pipeline", **parameters: list[str] | str) -> AppTest:
         identity.configure(replace(database, sign_in_as=PERSONAS[who].email), port=8501)
         running = AppTest.from_file(str(Path(app.__file__).with_name("main.py")), default_timeout=30)
+        running._page_hash = calc_hash(page)  # as the browser says which address it is at
         for name, value in parameters.items():
             running.query_params[name] = value
         return running.run()

@@ -14,7 +14,7 @@ def script() -> None:
     import streamlit as st
 
     from app.components import shell
-    from app.components.shell import Page
+    from app.site_map import Page
     from app.viewer import Organisation, Viewer
 
     viewer = Viewer(
@@ -26,7 +26,7 @@ def script() -> None:
         "Review": [Page("pipeline", "Pipeline", ":material/filter_alt:", "", frozenset({"rep", "admin"}))],
         "Administration": [Page("stages", "Stages", ":material/tune:", "", frozenset({"admin"}))],
     }
-    chosen, menu = shell.navigation(viewer, groups, "stages")
+    chosen, menu = shell.navigation(viewer, groups)
     shell.sidebar(viewer, menu)
     st.caption(chosen.title)
     if chosen.url_path:

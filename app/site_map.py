@@ -1,0 +1,38 @@
+"""Every page, whose it is, and where each role begins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.viewer import Role
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's file in `pages/`, which is its address too, what the navigation says of it, and whose it is."""
+
+    name: str
+    title: str
+    icon: str
+    help: str
+    roles: frozenset[Role]
+
+
+Groups = Mapping[str, Sequence[Page]]
+
+EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "admin"))
+
+# Grouped as in the navigation. A page is here when it exists.
+GROUPS: Final[Groups] = {
+    "Review": [
+        Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
+    ],
+}
+# What answers each role's first question.
+FIRST: Final[Mapping[Role, str]] = {"rep": "pipeline", "manager": "forecast", "executive": "health", "admin": "stages"}
+
+
+def first_page(role: Role, groups: Groups = GROUPS) -> str:
+    """The name of the page on which the role begins: its own first one, or the first that it may see."""
+    allowed = [page.name for pages in groups.values() for page in pages if role in page.roles]
+    return FIRST[role] if FIRST[role] in allowed else allowed[0]
