@@ -377,9 +377,12 @@ def _said(error: DBAPIError) -> str:
 def _invalid(error: psycopg.Error) -> Invalid:
     """The sentence of the constraint or trigger that refused, at its field if it is about one."""
     said = error.diag
-    if not said.constraint_name and said.message_primary and not said.column_name:
-        return Invalid(said.message_primary)  # written by us, in a trigger
     known = _doors.constraints.get(said.constraint_name or "") if _doors else None
+    if known is None and said.message_primary and (said.context or "").split("\n")[0].endswith("RAISE"):
+        return Invalid(said.message_primary, said.column_name)  # written by us, in a trigger
+    if error.sqlstate == "23001":
+        left = (said.table_name or "records").removeprefix("crm_").replace("_", " ")
+        return Invalid(f"Nothing was removed: {left} still refer to it.")
     columns = known.columns if known else tuple(filter(None, [said.column_name]))
     field = columns[0] if len(columns) == 1 else None
     if known and known.sentence:

@@ -196,6 +196,12 @@ def test_a_time_zone_that_this_machine_does_not_know_is_none() -> None:
         ("ada", "update crm_settings set report_currency = 'banana'", Invalid, "Report currency has a value"),
         ("ada", "update crm_settings set organisation_name = null", Invalid, "Organisation name is needed"),
         ("ada", "insert into crm_user_roles (user_id, role) values ('{rita}', 'rep')", Invalid, "same user"),
+        (
+            "ada",
+            "insert into crm_exchange_rates (currency, rate_date, rate) values ('CAD', '2025-01-01', 1)",
+            Invalid,
+            "CAD is the report currency",
+        ),
         ("ada", "update crm_settings set fiscal_year_first_month = '99999999999'", Invalid, "form that is expected"),
         ("ada", "select pg_sleep(20)", Unavailable, "took too long"),
         ("ada", "select no_such_column from crm_settings", Misconfigured, "eventos migrate"),
@@ -220,6 +226,21 @@ def test_a_refused_value_names_its_field(writing_as: ReadingAs) -> None:
     with pytest.raises(Invalid) as refused, writing_as("ada") as db:
         db.execute(text("update crm_settings set report_currency = 'banana'"))
     assert refused.value.field == "report_currency"
+
+
+def test_what_is_still_referred_to_is_named(
+    owner: Connection, given: Callable[[Connection, str, str], None], writing_as: ReadingAs
+) -> None:
+    given(owner, "crm_organizers", """
+        id   | company_name | assigned_to
+        acme | Acme         | rita
+    """)  # fmt: skip
+    given(owner, "crm_opportunities", """
+        organizer_id | name | stage_id | value | assigned_to
+        acme         | Gala | Lead     | 1     | rita
+    """)  # fmt: skip
+    with pytest.raises(Invalid, match="Nothing was removed: opportunities still refer to it"), writing_as("ada") as db:
+        db.execute(text("delete from crm_organizers"))
 
 
 @pytest.mark.parametrize(
