@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,7 @@ from app.viewer import Viewer
 from queries.question import Question
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @contextmanager
@@ -43,6 +44,23 @@ class Ask:
         # As text, because Streamlit takes 3 ms to hash as many dataclasses: all that stands in these says what it is.
         key = repr((self._viewer, self._version, question.name, args, sorted(kwargs.items())))
         return _remembered(key, lambda: self._ask(question, *args, **kwargs))
+
+    def once(self, question: Question[P], *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        """The answer from the database, not kept: for what is only a step to something that is."""
+        return self._ask(question, *args, **kwargs)
+
+    def kept(self, what: object, make: Callable[[], T]) -> T:
+        """What `make` makes of answers, from memory where it can; `what` says, as text, everything else it depends on.
+
+        It runs outside the cache, so it may draw its progress.
+        """
+        key = repr((self._viewer, self._version, what))
+        try:
+            found: T = _computed(key, _not_yet)
+        except _NotYetError:
+            made = make()
+            found = _computed(key, lambda: made)
+        return found
 
     def _ask(self, question: Question[P], *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
         try:
@@ -73,3 +91,21 @@ class Ask:
 )
 def _remembered(key: str, _answer: Callable[[], pd.DataFrame]) -> pd.DataFrame:  # noqa: ARG001  (hashed)
     return _answer()
+
+
+class _NotYetError(Exception):
+    """Nothing is kept under the key."""
+
+
+def _not_yet() -> Any:
+    raise _NotYetError
+
+
+# The same key, for what is computed from answers: larger, and asked for less often.
+@st.cache_data(
+    max_entries=60,  # up to a megabyte each: a forecast of 20,000 simulated periods with every opportunity's part
+    ttl=600,
+    show_spinner=False,
+)
+def _computed(key: str, _make: Callable[[], Any]) -> Any:  # noqa: ARG001  (hashed)
+    return _make()

@@ -1,5 +1,7 @@
 """The `eventos` command. Without a subcommand it runs the dashboard."""
 
+import json
+import os
 import signal
 import socket
 import subprocess
@@ -65,14 +67,18 @@ def run(
         chosen = _free_port(settings.host, settings.port)
         sign_in = identity.configure(settings, chosen)
         database.connect(settings)
+        background: list[subprocess.Popen[bytes]] = []
         try:
-            _serve(settings.host, chosen, sign_in, browser)
+            _serve(settings.host, chosen, sign_in, browser, lambda: background.extend(_calibrating(settings.data_dir)))
         finally:
+            for process in background:
+                process.terminate()
+                process.wait()
             database.disconnect()
 
 
-def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool) -> None:
-    """Runs Streamlit in this process until it is told to stop."""
+def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool, then: Callable[[], object]) -> None:
+    """Runs Streamlit in this process until it is told to stop; `then` is called when pages can be opened."""
     from app import asgi, log_lines
     from app.settings import ROOT
 
@@ -86,6 +92,7 @@ def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool) -> None:
         if browser:
             # Some browsers return only when they are closed.
             threading.Thread(target=webbrowser.open, args=[address(sign_in.ticket())], daemon=True).start()
+        then()
 
     asgi.on_ready = ready
     sys.argv = [str(ROOT / "eventos")]  # Streamlit looks for .streamlit/config.toml beside what was started
@@ -103,10 +110,25 @@ def _bring_forward(data_dir: Path, with_demo: bool) -> None:
             return
     # In a process of its own: what growing a company takes of memory is free again afterwards, and meanwhile this
     # process reads in what it is going to serve.
-    with subprocess.Popen([sys.executable, "-P", "-m", "app.cli", "demo", "--data-dir", str(data_dir)]) as growing:
+    with _ourselves("demo", "--data-dir", str(data_dir), "--no-past") as growing:
         import_module("app.asgi")
     if growing.returncode:
         raise typer.Exit(growing.returncode)  # it has said why
+
+
+def _calibrating(data_dir: Path) -> list[subprocess.Popen[bytes]]:
+    """Begins, in a process that gives way to the pages, the calibration runs that are missing."""
+    from app import database
+    from app.jobs import calibration as job
+
+    with database.owning() as connection:
+        if not job.missing(connection):
+            return []
+    return [_ourselves("calibration", "--data-dir", str(data_dir), "--in-background")]
+
+
+def _ourselves(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-P", "-m", "app.cli", *arguments])
 
 
 def _free_port(host: str, wanted: int | None) -> int:
@@ -153,11 +175,13 @@ def demo(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, another company.")] = None,
     anchor: Annotated[str | None, typer.Option(metavar="DAY", help="The company's today. [default: today]")] = None,
+    past: Annotated[bool, typer.Option(hidden=True, help="Calibrate for past months too.")] = True,
 ) -> None:
     """Fills an empty database with a believable event company."""
-    chosen = {"scale": scale, "seed": seed, "anchor": _day(anchor)}
+    chosen = {"scale": scale, "seed": seed, "anchor": _day(anchor, "--anchor")}
     with _job(data_dir) as connection:
         _load_demo(connection, **{name: value for name, value in chosen.items() if value is not None})
+        _calibrate(connection, anew=True, past=past)
 
 
 @cli.command(name="import")
@@ -183,9 +207,48 @@ def import_(
             connection, format=format_, directory=directory, currency=currency, dry_run=dry_run,
             skip_rejected=skip_rejected, progress=progress,
         )  # fmt: skip
+        if report.written and report.new.total():
+            _calibrate(connection, anew=True)
     typer.echo(str(report))
     if report.failed:
         raise typer.Exit(1)
+
+
+@cli.command()
+def calibration(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    in_background: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Computes how often opportunities are really won from each stage, over the whole company, and says so."""
+    from app.jobs import company, report
+
+    if in_background:
+        os.nice(19)
+    with _job(data_dir) as connection:
+        _calibrate(connection)
+        if not in_background:
+            found = report.calibration(connection, company.scope(connection))
+            typer.echo(json.dumps(found, indent=2) if as_json else report.calibration_in_words(found))
+
+
+@cli.command()
+def forecast(
+    period: Annotated[str | None, typer.Option(help="2027-01, 2027-Q1 or 2027. [default: this quarter]")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="[default: today]")] = None,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Says what a period will bring the whole company, and what it brought where it is over."""
+    from app.jobs import calibration as job
+    from app.jobs import company, report
+
+    with _job(data_dir) as connection:
+        chosen = company.scope(connection, period=period, as_of=_day(as_of, "--as-of"))
+        if job.missing(connection):
+            _calibrate(connection)
+        found = report.forecast(connection, chosen)
+        typer.echo(json.dumps(found, indent=2) if as_json else report.forecast_in_words(found))
 
 
 @cli.command()
@@ -222,13 +285,13 @@ def _settings(**chosen: Any) -> Iterator[Any]:
         yield settings
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, option: str) -> date | None:
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text} is not a day like 2026-03-31.", param_hint="--anchor") from None
+        raise typer.BadParameter(f"{text} is not a day like 2026-03-31.", param_hint=option) from None
 
 
 @contextmanager
@@ -249,6 +312,13 @@ def _load_demo(connection: Any, **options: Any) -> None:
 
     with _progress() as progress:
         demo.load(connection, progress=progress, **options)
+
+
+def _calibrate(connection: Any, **options: bool) -> None:
+    from app.jobs import calibration as job
+
+    with _progress() as progress:
+        job.run(connection, progress=progress, **options)
 
 
 @contextmanager

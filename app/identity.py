@@ -120,7 +120,9 @@ def local() -> LocalSignIn | None:
 def signed_in(cookies: Mapping[str, str] | None = None) -> Viewer | None:
     """The person of this script run as the database knows them now, or None: not signed in, left, or without a role.
 
-    A web request, which is none, brings its own cookies. An identity provider will have its place here: an address that it has verified, in `st.user`, instead of the cookie.
+    A web request, which is none, brings its own cookies.
+
+    An identity provider will have its place here: an address that it has verified, in `st.user`, instead of the cookie.
     """
     if _local is None:
         return None

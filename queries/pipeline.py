@@ -3,15 +3,15 @@
 Every one takes the scope first. What the words mean is said in `queries/views/` and, for each column, in its unit.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date, timedelta
+from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ColumnElement, func
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Statement, question
 from queries.scope import Scope, end_of
@@ -32,68 +32,10 @@ WITHOUT_RATE = count("Without a rate", "Open opportunities whose currency has no
 # What is in scope ----------------------------------------------------------------------------------------
 
 
-def _holds(versions: sa.Table, moment: datetime | None) -> list[ColumnElement[bool]]:
-    """Which versions hold at a moment: those that still hold and those that ended later, each with its own index."""
-    still = versions.c.valid_to.is_(None)
-    if moment is None:
-        return [still]
-    begun = versions.c.valid_from < moment
-    return [sa.and_(begun, still), sa.and_(begun, versions.c.valid_to >= moment)]
-
-
-def _rows(
-    view: sa.Table, scope: Scope, *conditions: ColumnElement[bool], either: Sequence[ColumnElement[bool]] = ()
-) -> sa.Subquery:
-    """The view's rows of the scope's owners and segment; `either` are conditions of which no row meets two.
-
-    Alternatives are asked for one by one, also what a rep or manager may see, their own and what hangs on their
-    organizers: each part finds an index, and an "or" of them finds none.
-    """
-    wanted = sa.select(view).where(*conditions)
-    segment = _segment(scope)
-    if segment is not None:
-        wanted = wanted.where(view.c.organizer_id.in_(segment))
-    if scope.owners is not None:
-        wanted = wanted.where(view.c.assigned_to == sa.any_(_ids(scope.owners)))
-    parts = [wanted.where(condition) for condition in either] or [wanted]
-    if scope.owners is None and scope.limited_to is not None:
-        team = _ids(scope.limited_to)
-        theirs = sa.select(v.organizers.c.id).where(v.organizers.c.assigned_to == sa.any_(team))
-        others = sa.or_(view.c.assigned_to.is_(None), view.c.assigned_to != sa.all_(team))
-        parts = [
-            part.where(mine)
-            for part in parts
-            for mine in (view.c.assigned_to == sa.any_(team), sa.and_(view.c.organizer_id.in_(theirs), others))
-        ]
-    return sa.union_all(*parts).subquery(view.name)
-
-
-def _segment(scope: Scope) -> sa.Select[UUID] | None:
-    """The organizers of the chosen segment; None where every organizer, or one that the viewer can't see, counts."""
-    chosen = [
-        column.in_(values)
-        for column, values in (
-            (v.organizers.c.industry, scope.industries),
-            (v.organizers.c.company_size, scope.company_sizes),
-            (v.organizers.c.lead_source, scope.lead_sources),
-        )
-        if values
-    ]
-    return sa.select(v.organizers.c.id).where(*chosen) if chosen else None
-
-
-def _ids(ids: Sequence[UUID] | None) -> ColumnElement[Any]:
-    return sa.cast(sa.null() if ids is None else sa.literal(list(ids), sa.ARRAY(sa.Uuid)), sa.ARRAY(sa.Uuid))
-
-
 def _open(scope: Scope) -> sa.Subquery:
     """The open opportunities in scope at its moment."""
-    holds = _holds(v.open_opportunities, scope.moment)
-    return _rows(v.open_opportunities, scope, *_closing(scope), either=holds)
-
-
-def _expected(deals: sa.FromClause) -> ColumnElement[Any]:
-    return deals.c.value * deals.c.probability / 100
+    holds = scoped.holds(v.open_opportunities, scope.moment)
+    return scoped.rows(v.open_opportunities, scope, *_closing(scope), either=holds)
 
 
 def _closing(scope: Scope) -> list[ColumnElement[bool]]:
@@ -101,21 +43,6 @@ def _closing(scope: Scope) -> list[ColumnElement[bool]]:
         return []
     closing = v.open_opportunities.c.expected_close_date
     return [closing >= scope.period.start, closing < scope.period.end]
-
-
-def _rates(scope: Scope, first: date, last: date, name: str = "rates") -> sa.TableValuedAlias:
-    """Units of the scope's currency for one of each, on each day from `first` to `last`."""
-    return v.exchange_rates_between(scope.currency, first, last).table_valued(
-        Column("on_day", sa.Date), Column("currency", sa.Text), Column("rate", sa.Numeric), name=name
-    )
-
-
-def _day_of(moment: ColumnElement[Any], scope: Scope) -> ColumnElement[date]:
-    return sa.cast(func.timezone(scope.time_zone, moment), sa.Date)
-
-
-def _stages(scope: Scope) -> sa.CTE:
-    return sa.select(v.stages_over_time).where(sa.or_(*_holds(v.stages_over_time, scope.moment))).cte("stages")
 
 
 def _stages_ever(scope: Scope) -> sa.CTE:
@@ -170,14 +97,14 @@ def headline(scope: Scope) -> Statement:
 
 
 def _figures(scope: Scope, which: str) -> Statement:
-    rates = _rates(scope, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end))
+    rates = scoped.rates(scope, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end))
     deals = _open(scope)
     amounts = (
         sa.select(
             deals.c.currency,
             func.count().label("n"),
             func.sum(deals.c.value).label("value"),
-            func.sum(_expected(deals)).label("expected"),
+            func.sum(scoped.expected(deals)).label("expected"),
         )
         .group_by(deals.c.currency)
         .subquery("open_amounts")
@@ -215,8 +142,8 @@ def _figures(scope: Scope, which: str) -> Statement:
         .select_from(closed.outerjoin(rates, closing_rates))
         .subquery("flows")
     )
-    deals_won = _closings(scope, scope.period.start, scope.flow_end)
-    cycle_days = deals_won.c.closed_on - _day_of(deals_won.c.created_at, scope)
+    deals_won = scoped.closings(scope, scope.period.start, scope.flow_end)
+    cycle_days = deals_won.c.closed_on - scoped.day_of(deals_won.c.created_at, scope)
     cycle = (
         sa.select(
             *(func.percentile_cont(part).within_group(cycle_days).label(f"p{part * 100:.0f}") for part in (0.5, 0.8))
@@ -250,16 +177,9 @@ def _figures(scope: Scope, which: str) -> Statement:
     ).select_from(sa.join(stock, flows, sa.true()).join(cycle, sa.true()))
 
 
-def _closings(scope: Scope, start: date, end: date) -> sa.Subquery:
-    """What was closed from `start` until before `end`, as known at the scope's moment."""
-    deals = v.closed_opportunities
-    in_time = deals.c.closed_on >= start, deals.c.closed_on < end
-    return _rows(deals, scope, *in_time, either=_holds(deals, scope.moment))
-
-
 def _closed(scope: Scope, start: date, end: date) -> Statement:
     """Counts and values by outcome, currency and closing day: few rows, converted after adding up."""
-    deals = _closings(scope, start, end)
+    deals = scoped.closings(scope, start, end)
     return sa.select(
         deals.c.outcome,
         deals.c.currency,
@@ -284,7 +204,7 @@ def headline_trend(scope: Scope) -> Statement:
     ends[-1] = scope.moment or end_of(scope.as_of, scope.time_zone)
     boundaries = sa.cast(sa.literal(ends, sa.ARRAY(v.Moment)), sa.ARRAY(v.Moment))
     view = v.open_opportunities
-    deals = _rows(view, scope, *_closing(scope), either=[view.c.valid_to.is_(None), view.c.valid_to >= ends[0]])
+    deals = scoped.rows(view, scope, *_closing(scope), either=[view.c.valid_to.is_(None), view.c.valid_to >= ends[0]])
     # A version counts at the points from the first boundary after its start until the last one before its end.
     enters = func.width_bucket(deals.c.valid_from, boundaries)
     leaves = func.coalesce(func.width_bucket(deals.c.valid_to, boundaries), TREND_WEEKS)
@@ -295,12 +215,12 @@ def headline_trend(scope: Scope) -> Statement:
             leaves.label("leaves"),
             func.count().label("n"),
             func.sum(deals.c.value).label("value"),
-            func.sum(_expected(deals)).label("expected"),
+            func.sum(scoped.expected(deals)).label("expected"),
         )
         .group_by(deals.c.currency, "enters", "leaves")
         .subquery("spans")
     )
-    rates = _rates(scope, points[0], points[-1])
+    rates = scoped.rates(scope, points[0], points[-1])
     point = (
         func.unnest(sa.cast(sa.literal(points, sa.ARRAY(sa.Date)), sa.ARRAY(sa.Date)))
         .table_valued(Column("day", sa.Date), with_ordinality="nth", name="point")
@@ -324,7 +244,7 @@ def headline_trend(scope: Scope) -> Statement:
     )
     first = points[0] - timedelta(weeks=TREND_WEEKS) + timedelta(days=1)
     closed = _closed(scope, first, scope.as_of + timedelta(days=1)).subquery("closed")
-    closing_rates = _rates(scope, first, scope.as_of, "closing_rates")
+    closing_rates = scoped.rates(scope, first, scope.as_of, "closing_rates")
     on_closing_day = sa.and_(
         closing_rates.c.currency == closed.c.currency, closing_rates.c.on_day == closed.c.closed_on
     )
@@ -377,7 +297,7 @@ def headline_trend(scope: Scope) -> Statement:
 def expected_revenue_by_stage(scope: Scope) -> Statement:
     """One row per open stage in pipeline order, also an empty one; deals of unknown stage come first, if any."""
     deals = _open(scope)
-    age = sa.literal(scope.as_of, sa.Date) - _day_of(deals.c.stage_entered_at, scope)
+    age = sa.literal(scope.as_of, sa.Date) - scoped.day_of(deals.c.stage_entered_at, scope)
     grouped = (
         sa.select(
             deals.c.stage_id,
@@ -385,12 +305,12 @@ def expected_revenue_by_stage(scope: Scope) -> Statement:
             age.label("days"),
             func.count().label("n"),
             func.sum(deals.c.value).label("value"),
-            func.sum(_expected(deals)).label("expected"),
+            func.sum(scoped.expected(deals)).label("expected"),
         )
         .group_by(deals.c.stage_id, deals.c.currency, "days")
         .cte("open_by_age")
     )
-    rates = _rates(scope, scope.as_of, scope.as_of)
+    rates = scoped.rates(scope, scope.as_of, scope.as_of)
     normal = _normal_age(scope)
     amounts = (
         sa.select(
@@ -416,7 +336,7 @@ def expected_revenue_by_stage(scope: Scope) -> Statement:
         .cte("by_age")
     )
     median = _median(by_age)
-    stages = _stages(scope)
+    stages = scoped.stages(scope)
     zero = sa.literal(0, sa.Numeric)
     # A stage counts before its first version too, for histories older than the stages' own. Not so an empty one that is
     # gone: an import replaces the stages of a new company, and these were never its stages.
@@ -458,19 +378,19 @@ def expected_revenue_by_stage(scope: Scope) -> Statement:
 )
 def stage_stay_ends(scope: Scope) -> Statement:
     """How the stays that began in the period ended, by stage and days: what stage conversion is estimated from."""
-    stages, following = _stages(scope), _stages_ever(scope)
+    stages, following = scoped.stages(scope), _stages_ever(scope)
     start = end_of(scope.period.start - timedelta(days=1), scope.time_zone)
     end = end_of(scope.flow_end - timedelta(days=1), scope.time_zone)
     by_now = [] if scope.moment is None else [v.stage_stays.c.left_at < scope.moment]
     entered = v.stage_stays.c.entered_at
-    finished = _rows(v.stage_stays, scope, entered >= start, entered < end, *by_now)
+    finished = scoped.rows(v.stage_stays, scope, entered >= start, entered < end, *by_now)
     since = v.open_opportunities.c.stage_entered_at
-    holds = _holds(v.open_opportunities, scope.moment)
-    deals = _rows(v.open_opportunities, scope, since >= start, since < end, either=holds)
+    holds = scoped.holds(v.open_opportunities, scope.moment)
+    deals = scoped.rows(v.open_opportunities, scope, since >= start, since < end, either=holds)
     ended = sa.select(finished.c.stage_id, finished.c.next_stage_id, finished.c.days, func.count().label("n")).group_by(
         finished.c.stage_id, finished.c.next_stage_id, finished.c.days
     )
-    age = (sa.literal(scope.as_of, sa.Date) - _day_of(deals.c.stage_entered_at, scope)).label("days")
+    age = (sa.literal(scope.as_of, sa.Date) - scoped.day_of(deals.c.stage_entered_at, scope)).label("days")
     still_open = (
         sa.select(deals.c.stage_id, sa.cast(sa.null(), sa.Uuid).label("next_stage_id"), age, func.count().label("n"))
         .group_by(deals.c.stage_id, age)
@@ -531,7 +451,7 @@ TERMS = {
 
 def _movements(scope: Scope, start: date, end: date) -> sa.Subquery:
     """One row per term and opportunity, in the scope's currency, unrounded."""
-    segment = _segment(scope)
+    segment = scoped.segment(scope)
     moved = v.pipeline_movements(
         start,
         end,
@@ -539,7 +459,7 @@ def _movements(scope: Scope, start: date, end: date) -> sa.Subquery:
         end_of(end, scope.time_zone),
         scope.time_zone,
         scope.currency,
-        _ids(scope.owners),
+        scoped.ids(scope.owners),
         sa.cast(sa.null() if segment is None else func.array(segment.scalar_subquery()), sa.ARRAY(sa.Uuid)),
         scope.period.start if scope.closing_in_period else sa.null(),
         scope.period.end if scope.closing_in_period else sa.null(),
@@ -562,15 +482,6 @@ def _movements(scope: Scope, start: date, end: date) -> sa.Subquery:
 def _terms() -> sa.Values:
     columns = Column("position", sa.Integer), Column("term", sa.Text), Column("label", sa.Text)
     return sa.values(*columns, name="terms").data([(place, *item) for place, item in enumerate(TERMS.items())])
-
-
-def _up_to_the_cent(amount: ColumnElement[Any], order: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """The amount as the difference of two rounded running totals, so that the rounded amounts add up exactly.
-
-    Rounding each for itself would leave cents over; this way each is at most a cent from its exact value.
-    """
-    running = func.sum(amount).over(order_by=order)
-    return func.round(running, 2) - func.round(running - amount, 2)
 
 
 @question(
@@ -606,7 +517,7 @@ def movement(scope: Scope, start: date, end: date) -> Statement:
         per_term.c.term,
         per_term.c.label,
         *(
-            _up_to_the_cent(per_term.c[name], [per_term.c.position]).label(name)
+            scoped.up_to_the_cent(per_term.c[name], [per_term.c.position]).label(name)
             for name in ("value", "expected_revenue")
         ),
         per_term.c.opportunities,
@@ -637,8 +548,8 @@ def movement_records(scope: Scope, start: date, end: date, term: str) -> Stateme
         sa.select(
             amounts.c.opportunity_id,
             amounts.c.term,
-            _up_to_the_cent(amounts.c.value, ordered).label("value"),
-            _up_to_the_cent(amounts.c.expected_revenue, ordered).label("expected_revenue"),
+            scoped.up_to_the_cent(amounts.c.value, ordered).label("value"),
+            scoped.up_to_the_cent(amounts.c.expected_revenue, ordered).label("expected_revenue"),
         )
         .select_from(terms.join(amounts, amounts.c.term == terms.c.term))
         .subquery("rounded")
@@ -693,8 +604,8 @@ def opportunities(
 ) -> Statement:
     """Open opportunities in scope, the largest expected revenue first: of one stage, or with one thing the matter."""
     deals = _open(scope)
-    rates, normal = _rates(scope, scope.as_of, scope.as_of), _normal_age(scope)
-    in_stage = sa.literal(scope.as_of, sa.Date) - _day_of(deals.c.stage_entered_at, scope)
+    rates, normal = scoped.rates(scope, scope.as_of, scope.as_of), _normal_age(scope)
+    in_stage = sa.literal(scope.as_of, sa.Date) - scoped.day_of(deals.c.stage_entered_at, scope)
     value = deals.c.value * rates.c.rate
     in_turn = [deals.c.opportunity_id]
     conditions: list[ColumnElement[bool]] = []
@@ -715,8 +626,8 @@ def opportunities(
     rows = (
         sa.select(
             deals,
-            _up_to_the_cent(value, in_turn).label("converted"),
-            _up_to_the_cent(value * deals.c.probability / 100, in_turn).label("expected_revenue"),
+            scoped.up_to_the_cent(value, in_turn).label("converted"),
+            scoped.up_to_the_cent(value * deals.c.probability / 100, in_turn).label("expected_revenue"),
             in_stage.label("days_in_stage"),
             stalled.label("stalled"),
             func.count().over().label("total"),
@@ -731,7 +642,7 @@ def opportunities(
         .limit(limit)
         .subquery("deals")
     )
-    stages = _stages(scope)
+    stages = scoped.stages(scope)
     return (
         sa.select(
             rows.c.opportunity_id,
@@ -751,7 +662,7 @@ def opportunities(
             rows.c.expected_revenue,
             rows.c.expected_close_date.label("expected_close"),
             rows.c.days_in_stage,
-            (sa.literal(scope.as_of, sa.Date) - _day_of(rows.c.created_at, scope)).label("age_days"),
+            (sa.literal(scope.as_of, sa.Date) - scoped.day_of(rows.c.created_at, scope)).label("age_days"),
             _pushes(rows, scope).label("pushes"),
             rows.c.stalled,
             _has_next_step(rows, scope).label("has_next_step"),

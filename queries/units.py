@@ -6,7 +6,7 @@ Declared once per column of a question; tables, charts, exports and hover texts 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["money", "count", "share", "days", "rate", "text", "id", "color", "day", "moment", "flag"]
+Kind = Literal["money", "count", "share", "days", "rate", "square", "text", "id", "color", "day", "moment", "flag"]
 
 # Money stays Decimal until a chart draws it; everything that may be missing has a dtype that can say so.
 DTYPES: dict[Kind, str] = {
@@ -15,6 +15,7 @@ DTYPES: dict[Kind, str] = {
     "share": "Float64",  # 0–1
     "days": "Float64",  # calendar days in the organisation's time zone
     "rate": "object",  # units of one currency for one of another
+    "square": "Float64",  # of money: a step on the way to a deviation, not for people
     "text": "str",
     "id": "str",
     "color": "str",
@@ -61,6 +62,11 @@ def days(label: str, meaning: str = "") -> Unit:
 def text(label: str, meaning: str = "") -> Unit:
     """Text as somebody typed it: escape it before any Markdown."""
     return Unit("text", label, meaning)
+
+
+def square(label: str, meaning: str = "") -> Unit:
+    """Squared money in the scope's report currency."""
+    return Unit("square", label, meaning)
 
 
 def identifier(label: str = "Id") -> Unit:

@@ -1,7 +1,7 @@
 """The views and the tables that questions read, typed; a test holds each against the catalogue."""
 
 import sqlalchemy as sa
-from sqlalchemy import Boolean, Column, Date, Integer, Numeric, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Numeric, Text, Uuid
 from sqlalchemy.dialects import postgresql
 
 Moment = postgresql.TIMESTAMP(timezone=True)
@@ -105,15 +105,30 @@ opportunities = sa.Table(
     Column("id", Uuid),
     Column("organizer_id", Uuid),
     Column("name", Text),
+    Column("stage_id", Uuid),
+    Column("status", Text),
+    Column("probability", Integer),
+    Column("probability_source", Text),
+    Column("probability_reason", Text),
 )
 
 opportunity_history = sa.Table(
     "crm_opportunity_history",
     catalogue,
     Column("opportunity_id", Uuid),
+    Column("seq", Integer),
     Column("valid_from", Moment),
     Column("valid_to", Moment),
+    Column("stage_id", Uuid),
+    Column("stage_entered_at", Moment),
+    Column("probability", Integer),
+    Column("probability_source", Text),
     Column("expected_close_date", Date),
+    Column("actual_close_date", Date),
+    Column("assigned_to", Uuid),
+    Column("status", Text),
+    Column("created_at", Moment),
+    Column("is_deleted", Boolean),
 )
 
 activities = sa.Table(
@@ -134,4 +149,78 @@ profiles = sa.Table(
     Column("full_name", Text),
     Column("manager_id", Uuid),
     Column("is_active", Boolean),
+)
+
+settings = sa.Table(
+    "crm_settings",
+    catalogue,
+    Column("report_currency", Text),
+    Column("time_zone", Text),
+    Column("fiscal_year_first_month", Integer),
+    Column("commit_from", Integer),
+    Column("best_case_from", Integer),
+)
+
+targets = sa.Table(
+    "crm_targets",
+    catalogue,
+    Column("user_id", Uuid),
+    Column("period_start", Date),
+    Column("amount", Money),
+    Column("currency", Text),
+    Column("created_at", Moment),
+)
+
+calibrations = sa.Table(
+    "crm_calibrations",
+    catalogue,
+    Column("as_of", Date),
+    Column("made_at", Moment),
+    Column("history_from", Date),
+    Column("stages", postgresql.JSONB),
+    Column("reliability", postgresql.JSONB),
+    Column("scores", postgresql.JSONB),
+    Column("fitted", Text),
+)
+
+calibration_overrides = sa.Table(
+    "crm_calibration_overrides",
+    catalogue,
+    Column("as_of", Date),
+    Column("owner_id", Uuid),
+    Column("n", Integer),
+    Column("brier_override", Double),
+    Column("brier_stage", Double),
+    Column("saved", Double),
+    Column("low", Double),
+    Column("high", Double),
+    Column("reason", Text),
+)
+
+forecast_adjustments = sa.Table(
+    "crm_forecast_adjustments",
+    catalogue,
+    Column("id", Uuid),
+    Column("author_id", Uuid),
+    Column("owner_id", Uuid),
+    Column("period_start", Date),
+    Column("period_end", Date),
+    Column("amount", Money),
+    Column("currency", Text),
+    Column("reason", Text),
+    Column("created_at", Moment),
+    Column("withdrawn_at", Moment),
+    Column("version", Integer),
+)
+
+audit = sa.Table(
+    "crm_audit",
+    catalogue,
+    Column("id", BigInteger),
+    Column("occurred_at", Moment),
+    Column("table_name", Text),
+    Column("record_id", Uuid),
+    Column("verb", Text),
+    Column("new", postgresql.JSONB),
+    Column("actor", Uuid),
 )

@@ -76,10 +76,10 @@ class Curve:
         Given that nothing had happened before `since`. What is given up, or never seen to end, is not won: a row adds
         up to less than 1.
         """
-        left = self.shares[-1] - self._before(since)
-        alive = 1 - self._before(since).sum(axis=1)
+        gone = self._before(since)
+        left, alive = self.shares[-1] - gone, 1 - gone.sum(axis=1)
         decided = np.divide(left[:, 0] + left[:, 1], alive, out=np.zeros(len(since)), where=alive > TINY)
-        won = np.column_stack([self._before(day)[:, 0] for day in edges.T])
+        won = self._before(edges)[..., 0]
         share = np.divide(np.diff(won), left[:, :1], out=np.zeros_like(won[:, 1:]), where=left[:, :1] > TINY)
         return np.asarray(decided[:, None] * share)
 

@@ -1,9 +1,11 @@
+import json
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,11 @@ from sqlalchemy import Connection, text
 from app import cli, demo, embedded, schema
 from app import database as doors
 from app.errors import Refused
+from app.jobs import company
 from app.settings import Settings
 from tests.conftest import owner_of, settings_of
+from tests.queries import history
+from tests.tables import id_of
 
 Eventos = Callable[..., tuple[int, str, str]]
 
@@ -212,3 +217,78 @@ def test_run_serves_until_it_is_told_to_stop_and_keeps_what_is_there(tmp_path: P
             assert process.wait(timeout=30) == 0
     with embedded.server(data_dir) as server, owner_of(server, "eventos").begin() as connection:
         assert connection.scalar(text("select count(*) from crm_organizers")) == 0
+
+
+def test_the_calibration_is_computed_and_printed(eventos: Eventos, at_ours: Connection) -> None:
+    history.stages_since(at_ours, date(2024, 1, 1))
+    at_ours.exec_driver_sql(
+        "insert into public.crm_organizers (id, company_name, assigned_to) values (%s, 'Acme', %s)",
+        (id_of("acme"), id_of("rita")),
+    )
+    history.happens(
+        at_ours,
+        """
+        at               | deal | organizer_id | assigned_to | stage_id | value | expected_close_date |
+        2025-01-02 09:00 | Gala | acme         | rita        | Proposal | 100   | 2025-03-01          |
+        2025-02-02 09:00 | Gala |              |             | Won      |       |                     |
+        2025-01-02 09:00 | Expo | acme         | rita        | Proposal | 30    | 2025-03-10          |
+        """,
+    )
+    code, said, complaint = eventos("calibration", "--json")
+    assert (code, complaint.strip()) == (0, "")
+    found = json.loads(said)
+    proposal = next(stage for stage in found["stages"] if stage["name"] == "Proposal")
+    assert {name: proposal[name] for name in ("set_value", "closed", "wins", "rate", "open")} == {
+        "set_value": 0.5, "closed": 1, "wins": 1, "rate": 1.0, "open": 1,
+    }  # fmt: skip
+    assert proposal["reason"] == "Not enough closed deals: 1, and a judgement takes 30."
+    assert [one["forecaster"] for one in found["forecasters"]] == ["set", "calibrated", "base"]
+    code, said, _ = eventos("calibration")
+    assert code == 0
+    assert "Proposal" in said
+    code, said, complaint = eventos("forecast", "--period", "2025-Q1", "--as-of", "2025-02-10", "--json")
+    assert (code, complaint.strip()) == (0, "")
+    found = json.loads(said)
+    assert {name: found[name] for name in ("period", "start", "end", "currency", "won", "weighted", "actual")} == {
+        "period": "2025 Q1", "start": "2025-01-01", "end": "2025-03-31", "currency": "CAD", "won": 100.0,
+        "weighted": 115.0, "actual": 100.0,
+    }  # fmt: skip
+    assert found["p10"] == 100 < found["p90"] == 130
+    code, said, _ = eventos("forecast", "--period", "2025-02")
+    assert code == 0
+    assert "What happened        CAD 100.00" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("--period", "2025-Q5"),
+            "2025-Q5 is no period: name a month (2027-01), a quarter (2027-Q1) or a year (2027).",
+        ),
+        (("--period", "soon"), "soon is no period"),
+        (("--as-of", "2199-01-01"), "2199-01-01 is still to come"),
+    ],
+)
+def test_a_forecast_of_nothing_sensible_is_refused(
+    eventos: Eventos, at_ours: Connection, options: tuple[str, ...], sentence: str
+) -> None:
+    code, _, complaint = eventos("forecast", *options)
+    assert code == 1
+    assert complaint.startswith(f"eventos: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "first_month", "start", "end"),
+    [
+        ("2027", 1, date(2027, 1, 1), date(2028, 1, 1)),
+        ("2027-q4", 1, date(2027, 10, 1), date(2028, 1, 1)),
+        ("2027-02", 4, date(2027, 2, 1), date(2027, 3, 1)),
+        ("2027-Q1", 4, date(2026, 4, 1), date(2026, 7, 1)),
+        ("2027-Q4", 4, date(2027, 1, 1), date(2027, 4, 1)),
+        ("2027", 4, date(2026, 4, 1), date(2027, 4, 1)),
+    ],
+)
+def test_periods_have_names(text: str, first_month: int, start: date, end: date) -> None:
+    found = company.named(text, first_month)
+    assert (found.start, found.end) == (start, end)

@@ -1,4 +1,6 @@
-"""Every question of the Pipeline page, as it is asked the first time: `pytest tests/benchmarks/test_questions.py`.
+"""Every question of the Pipeline, Forecast and Stages pages as it is asked the first time, and the simulation.
+
+Run it with `pytest tests/benchmarks/test_questions.py`.
 
 `EVENTOS_BENCHMARK_SCALES` names the scales of the companies, "1,10" where it is not set; 50 takes some minutes to grow.
 `EVENTOS_BENCHMARK_DIRECTORY` keeps them from one run to the next. The columns that count: the median; `rows`; and
@@ -22,9 +24,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sqlalchemy.pool import NullPool
 
 from app import database
+from app.forecasting import Directly, distribution, look_back
 from app.settings import Settings
 from app.viewer import Viewer
-from queries import pipeline
+from queries import calibration, forecast, pipeline
 from queries.scope import Period, Scope
 
 SCALES = os.environ.get("EVENTOS_BENCHMARK_SCALES", "1,10").split(",")
@@ -40,7 +43,22 @@ QUESTIONS: dict[str, Callable[[Scope], tuple[Any, tuple[Any, ...]]]] = {
     "stalled": lambda scope: (pipeline.opportunities, (scope, None, "stalled")),
     "no_next_step": lambda scope: (pipeline.opportunities, (scope, None, "no_next_step")),
     "choices": lambda _: (pipeline.choices, ()),
+    "months": lambda scope: (forecast.months, (scope,)),
+    "outside": lambda scope: (forecast.outside, (scope,)),
+    "roll_up": lambda scope: (forecast.roll_up, (scope,)),
+    "open_opportunities": lambda scope: (forecast.open_opportunities, (scope,)),
+    "open_amounts": lambda scope: (forecast.open_amounts, (scope,)),
+    "won_amounts": lambda scope: (forecast.won_amounts, (scope,)),
+    "new_business": lambda scope: (forecast.new_business, (scope,)),
+    "records": lambda scope: (forecast.records, (scope, "open")),
+    "adjustments": lambda scope: (forecast.adjustments, (scope,)),
+    "adjustment_scores": lambda scope: (forecast.adjustment_scores, (scope,)),
+    "stages": lambda scope: (calibration.stages, (scope,)),
+    "scores": lambda scope: (calibration.scores, (scope,)),
+    "overrides": lambda scope: (calibration.overrides, (scope,)),
+    "parameters": lambda scope: (calibration.parameters, (scope,)),
 }
+EMPTY = ("stalled", "no_next_step", "adjustments", "adjustment_scores")
 
 
 @pytest.fixture(scope="module", params=SCALES)
@@ -77,8 +95,30 @@ def viewer(request: pytest.FixtureRequest, company: Settings) -> Viewer:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_question(name: str, viewer: Viewer, company: Settings, benchmark: BenchmarkFixture) -> None:
+    question, arguments = QUESTIONS[name](scope_of(viewer))
+    with database.reading(viewer) as db:
+        rows = benchmark.pedantic(question, (db, *arguments), rounds=ROUNDS, warmup_rounds=1)
+        plan = db.execute(sa.text(f"explain (analyze, buffers) {_literal(question.sql(*arguments))}")).scalars().all()
+    benchmark.extra_info.update(
+        rows=len(rows), limit=round(benchmark.stats.stats.median / _limit(company, question, arguments), 2), plan=plan
+    )
+    assert len(rows) or name in EMPTY
+
+
+@pytest.mark.parametrize("what", ["distribution", "look_back"])
+def test_forecasting(what: str, viewer: Viewer, company: Settings, benchmark: BenchmarkFixture) -> None:
+    make = {"distribution": distribution, "look_back": look_back}[what]
+    with database.reading(viewer) as db:
+        made = benchmark.pedantic(
+            make, (Directly(db), scope_of(viewer)), rounds=ROUNDS if what == "distribution" else 1, warmup_rounds=0
+        )
+    assert made
+
+
+def scope_of(viewer: Viewer) -> Scope:
+    """The page as it opens."""
     organisation = viewer.organisation
-    scope = Scope(
+    return Scope(
         today=viewer.today,
         as_of=viewer.today,
         period=Period.of("quarter", viewer.today, organisation.fiscal_year_first_month),
@@ -86,14 +126,6 @@ def test_question(name: str, viewer: Viewer, company: Settings, benchmark: Bench
         time_zone=organisation.time_zone,
         limited_to=viewer.team,
     )
-    question, arguments = QUESTIONS[name](scope)
-    with database.reading(viewer) as db:
-        rows = benchmark.pedantic(question, (db, *arguments), rounds=ROUNDS, warmup_rounds=1)
-        plan = db.execute(sa.text(f"explain (analyze, buffers) {_literal(question.sql(*arguments))}")).scalars().all()
-    benchmark.extra_info.update(
-        rows=len(rows), limit=round(benchmark.stats.stats.median / _limit(company, question, arguments), 2), plan=plan
-    )
-    assert len(rows) or name in ("stalled", "no_next_step")
 
 
 def _limit(company: Settings, question: Any, arguments: tuple[Any, ...]) -> float:

@@ -633,6 +633,29 @@ def test_every_cause_is_a_term_of_its_own(october: Connection, ask: Ask) -> None
     )
 
 
+def test_an_edit_of_a_stage_s_default_moves_that_term_alone(company: Connection, ask: Ask) -> None:
+    happens(
+        company,
+        """
+        at               | deal     | organizer_id | assigned_to | stage_id  | value | probability |
+        2025-09-01 12:00 | Inherits | acme         | rita        | Qualified | 100   |             |
+        2025-09-01 12:00 | Also     | acme         | rita        | Qualified | 60    |             |
+        2025-09-01 12:00 | Own      | acme         | rita        | Qualified | 1000  | 25          |
+        2025-09-01 12:00 | Other    | acme         | rita        | Lead      | 1000  |             |
+        """,
+    )
+    history.play(company, [{"at": "2025-10-15 09:00", "stage": "Qualified", "default": "40", "refill": "yes"}])
+    shows(
+        moved(ask("rita", pipeline.movement, SEPTEMBER, OCTOBER)),
+        """
+        label          | value | expected_revenue | opportunities |
+        Start          | 2160  | 390              | 4             |
+        Stage defaults | 0     | 24               | 2             |
+        End            | 2160  | 414              |               |
+        """,
+    )
+
+
 def test_the_movement_goes_from_the_stages_as_they_were_to_the_stages_as_they_are(
     october: Connection, ask: Ask
 ) -> None:

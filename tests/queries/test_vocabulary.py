@@ -16,11 +16,13 @@ DIALECT = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it u
 TABLES = sorted(catalogue.tables.values(), key=lambda table: table.fullname)
 
 
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")  # and no question needs one
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.fullname)
 def test_the_words_are_those_of_the_database(owner: Connection, table: sa.Table) -> None:
     found = {
         column["name"]: column["type"].compile(DIALECT)
         for column in sa.inspect(owner).get_columns(table.name, table.schema)
+        if not isinstance(column["type"], sa.types.NullType)
     }
     written = {column.name: column.type.compile(DIALECT) for column in table.columns}
     if table.schema == "analytics":

@@ -20,6 +20,7 @@ from tests.tables import id_of
 #   owner      assigned to the viewer or to somebody below
 #   organizer  hangs on an organizer that is assigned so
 #   self       the viewer's own, as its writer or as the person it is about
+#   author     written by the viewer, about somebody
 #   active     about somebody who works here
 # "U a then b": what may be changed is a, what comes of it must be b.
 MATRIX = """
@@ -34,10 +35,14 @@ events                  | S organizer, I organizer, U organizer                 
 crm_organizer_scores    | S organizer                                                        | same                        | S all     | S all
 crm_opportunity_history | S owner or organizer                                               | same                        | S all     | S all
 crm_pipeline_stages     | S all                                                              | same                        | S all     | S all, I all, U all, D all
+crm_stage_changes       | -                                                                  | S all                       | S all     | S all, I all
 crm_stage_history       | S all                                                              | same                        | S all     | S all
 crm_stage_stay_counts   | -                                                                  | -                           | S all     | S all
 crm_email_templates     | S all                                                              | same                        | S all     | S all, I all, U all, D all
 crm_exchange_rates      | S all                                                              | same                        | S all     | S all, I all, U all, D all
+crm_calibrations        | S all                                                              | same                        | S all     | S all
+crm_calibration_overrides | S owner                                                          | same                        | S all     | S all
+crm_forecast_adjustments | -                                                                 | S owner, I owner, U author and owner | S all | S all, I all, U all
 crm_targets             | S owner                                                            | S owner, I owner, U owner   | S all     | S all, I all, U all, D all
 crm_profiles            | S active                                                           | same                        | S all     | S all, I all, U all, D all
 crm_user_roles          | S self                                                             | same                        | S all     | S all, I all, U all, D all
@@ -64,6 +69,7 @@ class Row:
     key: str
     owner: str | None = None
     organizer: str | None = None
+    author: str | None = None
     is_active: bool = True
 
 
@@ -74,6 +80,7 @@ class Table:
     key: str = "id"
     owner: str | None = None
     organizer: str | None = None
+    author: str | None = None
     owner_is_needed: bool = False
     touch: str = ""
     insert: str = "default values"
@@ -114,12 +121,24 @@ TABLES = {
     "crm_organizer_scores": Table(key="(organizer_id, scored_on)", organizer="organizer_id", touch="engagement_score = 2"),
     "crm_opportunity_history": Table(key="(opportunity_id, seq)", owner="assigned_to", organizer="organizer_id", touch="value = 2"),
     "crm_pipeline_stages": Table(touch="description = 'touched'", insert="(name, order_index) values ('New', 99)"),
+    "crm_stage_changes": Table(
+        touch="reason = 'touched'",
+        insert="(stage_id, probability_before, probability, follows, opportunities, effect, currency, without_rate, reason)"
+               " values (%(stage)s, 50, 40, 'new', 0, 0, 'CAD', 0, 'New')",
+    ),
     "crm_stage_history": Table(key="(stage_id, seq)", touch="name = 'touched'"),
     "crm_stage_stay_counts": Table(key="(stage_id, left_month, days)", touch="stays = 2"),
     "crm_email_templates": Table(
         touch="description = 'touched'", insert="(name, subject, body_html) values ('New', 'New', 'New')"
     ),
     "crm_exchange_rates": Table(touch="rate = 2", insert="(currency, rate_date, rate) values ('JPY', '2026-01-01', 1)"),
+    "crm_calibrations": Table(key="as_of", touch="fitted = 'touched'"),
+    "crm_calibration_overrides": Table(key="(as_of, owner_id)", owner="owner_id", owner_is_needed=True, touch="n = 2"),
+    "crm_forecast_adjustments": Table(
+        owner="owner_id", author="author_id", owner_is_needed=True, touch="withdrawn_at = now()",
+        insert="(owner_id, period_start, period_end, amount, currency, reason)"
+               " values (%(owner)s, '2030-01-01', '2030-04-01', 1, 'CAD', 'New')",
+    ),
     "crm_targets": Table(
         owner="user_id", owner_is_needed=True, touch="amount = 2", moves=("user_id",),
         insert="(user_id, period_start, amount) values (%(owner)s, '2030-01-01', 1)",
@@ -170,6 +189,15 @@ def build(db: Session) -> None:
     for pair in ("rita@rita", "olaf@olaf"):
         add_opportunity(db, f"deleted {pair}", *pair.split("@"))
         db.run("delete from crm_opportunities where id = %s", id_of(f"deleted {pair}"))
+    db.insert("crm_stage_changes", stage_id="Lead", made_by="ada", probability_before=20, probability=10, follows="new",
+              opportunities=0, effect=0, currency="CAD", without_rate=0, reason="Too high")  # fmt: skip
+    db.insert("crm_calibrations", as_of="2026-01-01", stages="[]", reliability="[]", scores="[]", fitted="{}")
+    for owner in PERSONAS:
+        db.insert("crm_calibration_overrides", as_of="2026-01-01", owner_id=owner, n=1, brier_override=0, brier_stage=0,
+                  saved=0, reason="")  # fmt: skip
+        for author in ("mona", "max", "ada"):
+            db.insert("crm_forecast_adjustments", author_id=author, owner_id=owner, period_start="2026-01-01",
+                      period_end="2026-04-01", amount=1, currency="CAD", reason="A feeling")  # fmt: skip
     db.insert("crm_email_templates", name="Welcome", subject="Welcome", body_html="Welcome")
     db.insert("crm_exchange_rates", currency="USD", rate_date="2026-01-01", rate=1)
 
@@ -230,6 +258,7 @@ def allowed(viewer: str, table: str, verb: str, row: Row, after: bool = False) -
         "owner": row.owner in team(viewer),
         "organizer": row.organizer in team(viewer),
         "self": row.owner == viewer,
+        "author": row.author == viewer,
         "active": row.is_active,
     }
     return any(all(meanings[word] for word in either.split(" and ")) for either in which[after].split(" or "))
@@ -263,10 +292,11 @@ class Company:
             active = "is_active" if table == "crm_profiles" else "true"
             with self._root.superuser():
                 found = self._root.rows(
-                    f"select {form.key}::text as key, {form.owner or 'null'} as owner, {organizer} as organizer, {active} as active from {table}"
+                    f"select {form.key}::text as key, {form.owner or 'null'} as owner, {organizer} as organizer,"
+                    f" {form.author or 'null'} as author, {active} as active from {table}"
                 )
             self._rows[table] = [
-                Row(row.key, self._names[_uuid(row.owner)], self._names[_uuid(row.organizer)], row.active)
+                Row(row.key, *(self._names[_uuid(who)] for who in (row.owner, row.organizer, row.author)), row.active)
                 for row in found
             ]
             assert self._rows[table], f"the company has no row in {table}"

@@ -323,7 +323,7 @@ def test_no_function_of_ours_uses_a_temporary_type(fresh: Statements) -> None:
     )
     values = {"owner": PERSONAS["ada"].id, "organizer": organizer, "stage": stage}
     for table, form in TABLES.items():
-        if any(verb in RULES[table, "admin"] for verb in "IUD"):
+        if "U" in RULES[table, "admin"]:
             with fresh.undone():
                 fresh.run(f"update public.{table} set {form.touch}")
         if "I" in RULES[table, "admin"] and table not in ("crm_profiles", "crm_user_roles"):
@@ -336,6 +336,7 @@ def test_no_function_of_ours_uses_a_temporary_type(fresh: Statements) -> None:
         fresh.run(
             "update public.crm_pipeline_stages set default_probability = 33, is_closed = false where name = 'Lost'"
         )
+        fresh.run("select app.put_probabilities_back(%s)", fresh.one("select id from public.crm_stage_changes"))
         fresh.run("delete from public.crm_opportunities")
         fresh.run("delete from public.crm_organizers")
     fresh.run("select app.make_primary_contact(%s)", contact)

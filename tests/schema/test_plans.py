@@ -38,8 +38,9 @@ def many(db: Session) -> Session:
 
 # The other tables are the same for everybody, or as small as the company is
 BY_ROW = [table for table in TABLES if table not in (
-    "crm_pipeline_stages", "crm_stage_history", "crm_stage_stay_counts", "crm_email_templates", "crm_exchange_rates",
-    "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit",
+    "crm_pipeline_stages", "crm_stage_changes", "crm_stage_history", "crm_stage_stay_counts", "crm_email_templates",
+    "crm_exchange_rates", "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit", "crm_calibrations",
+    "crm_calibration_overrides", "crm_forecast_adjustments",
 )]  # fmt: skip
 
 

@@ -156,6 +156,12 @@ COLUMNS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bool]]] = {
     "crm_exchange_rates.rate_date": (DAYS, _is_day),
     "crm_targets.amount": (NUMBERS, _is_amount),
     "crm_targets.period_start": (DAYS, lambda stored: _is_day(stored) and stored.day == 1),
+    "crm_forecast_adjustments.amount": (NUMBERS, _is_amount),
+    "crm_forecast_adjustments.currency": (TEXTS | st.text("ABCXYZabc", max_size=4), _is_code),
+    "crm_forecast_adjustments.reason": (TEXTS, lambda stored: len(stored) <= 2_000 and stored.strip(" ") != ""),
+    "crm_forecast_adjustments.period_end": (DAYS, _is_day),
+    "crm_settings.commit_from": (INTEGERS, lambda stored: 40 <= stored <= 100),
+    "crm_settings.best_case_from": (INTEGERS, lambda stored: 0 <= stored <= 75),
     "crm_saved_views.name": (TEXTS, _is_line(80)),
     "crm_saved_views.query": (TEXTS, lambda stored: len(stored) <= 4_000),
     "events.name": (TEXTS, _is_line(200)),
@@ -184,6 +190,8 @@ def filled(db: Session) -> Session:
     db.insert("crm_email_templates", name="Welcome", subject="Welcome", body_html="Welcome")
     db.insert("crm_exchange_rates", currency="USD", rate_date="2026-01-01", rate=1)
     db.insert("crm_targets", user_id="rita", period_start="2026-01-01", amount=1)
+    db.insert("crm_forecast_adjustments", author_id="max", owner_id="rita", period_start="2026-01-01",
+              period_end="2026-04-01", amount=1, currency="CAD", reason="A feeling")  # fmt: skip
     db.insert("crm_saved_views", user_id="rita", page="pipeline", name="Mine", query="")
     db.insert("events", organizer_id="acme", name="Expo")
     return db

@@ -1,0 +1,1 @@
+"""The owner's jobs over the whole company: what they find is stored as aggregates, for everybody alike."""
