@@ -26,6 +26,7 @@ EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "a
 GROUPS: Final[Groups] = {
     "Review": [
         Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
+        Page("forecast", "Forecast", ":material/query_stats:", "What the period will bring, and how sure.", EVERYBODY),
     ],
 }
 # What answers each role's first question.

@@ -14,6 +14,7 @@ UP: Final = "#000002"
 DOWN: Final = "#000003"
 TOTAL: Final = "#000004"
 GROUND: Final = "#000005"
+OTHER: Final = "#000008"  # a series beside the accent's
 INK: Final = "#000037"  # body text
 QUIET: Final = "#000010"
 

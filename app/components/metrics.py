@@ -17,6 +17,7 @@ class Metric:
     help: str
     trend: Sequence[float] | None = None
     good: Literal["up", "down", "neither"] = "up"
+    note: str | None = None  # a few words below the number
 
 
 def row(metrics: Sequence[Metric]) -> None:
@@ -31,6 +32,7 @@ def row(metrics: Sequence[Metric]) -> None:
                 delta_color=colors[metric.good],
                 help=metric.help,
                 chart_data=metric.trend,
+                delta_description=metric.note,
                 border=True,
                 height="stretch",
             )

@@ -1,6 +1,6 @@
 """What every review page does the same way: title, scope, one round of reading, and what its pictures share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,6 +44,10 @@ class Reading:
         found = self(question, limit=rows, **options)
         return replace(found, everything=partial(_everything, self.viewer, question, self.scope, options))
 
+    def changed(self, **scope: Any) -> "Reading":
+        """The same, of a scope that differs in these."""
+        return replace(self, chosen=replace(self.chosen, scope=replace(self.scope, **scope)))
+
     @property
     def scope(self) -> Scope:
         """What the reader has chosen to look at."""
@@ -68,25 +72,30 @@ def _everything(viewer: Viewer, question: Question[Any], scope: Scope, options: 
 
 
 @contextmanager
-def reading(page: str) -> Iterator[Reading]:
-    """Yields a reading for the viewer of this run. It holds a connection: draw after it, not in its block."""
+def reading(page: str, without: Collection[str] = ()) -> Iterator[Reading]:
+    """Yields a reading for the viewer of this run. It holds a connection: draw after it, not in its block.
+
+    `without`: parameters of the scope that mean nothing on the page; they stay chosen for the other pages.
+    """
     viewer = identity.viewer()
     with asking(viewer) as ask:
         views = ask(views_of, viewer.id, page)
         offer = scope_bar.Offer.of(viewer, ask(choices))
         parameters = scope_bar.parameters(page, lambda: saved_views.default_query(views))
-        yield Reading(ask, viewer, offer, views, scope_bar.chosen(viewer, offer, parameters))
+        used = {name: values for name, values in parameters.items() if name not in without}
+        yield Reading(ask, viewer, offer, views, scope_bar.chosen(viewer, offer, used))
 
 
 @contextmanager
-def opened(page: str, title: str) -> Iterator[Reading]:
+def opened(page: str, title: str, without: Collection[str] = ()) -> Iterator[Reading]:
     """Draws the page's title, yields a reading, and when its block has read, draws the scope above what follows."""
     states.outcome()
     head = st.container(horizontal=True, vertical_alignment="center", key="head")
     head.title(title, anchor=False, width="stretch")
-    with st.skeleton(height=SCREENFUL), reading(page) as read:  # seen when reading takes over half a second
+    with st.skeleton(height=SCREENFUL), reading(page, without) as read:  # seen when reading takes over half a second
         yield read
     with head:
-        scope_bar.closing_switch(read.chosen)
+        if "closing" not in without:
+            scope_bar.closing_switch(read.chosen)
         saved_views.draw(read.viewer, page, read.views, scope_bar.as_query(scope_bar.present()))
     scope_bar.draw(read.viewer, read.offer, read.chosen)

@@ -1,6 +1,7 @@
-"""Draws the pages as they should look, for the README: `python -m tests.pictures.make`, on a demo company of its own.
+"""Draws the pages as they should look, for the README: `python -m tests.pictures.make [PAGE …]`, all of them or these.
 
-The company is always the same, but its days are counted from today, so dates and some numbers move.
+On a demo company of its own, that is always the same; but its days are counted from today, so dates and some numbers
+move.
 """
 
 import io
@@ -8,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -19,28 +21,108 @@ WHO = "Hélène Marchand"  # a manager with a team
 LAPTOP, PHONE = (1440, 900), (390, 844)
 
 
-def drawn(page: Page) -> None:
+def pipeline(page: Page) -> None:
     expect(page.locator(".js-plotly-plot .main-svg")).to_have_count(12)
     expect(page.locator(".st-key-card-list canvas").first).to_be_visible()
     expect(page.locator("[data-testid=stMetric] canvas, [data-testid=stMetric] svg.marks")).to_have_count(4)
+
+
+def forecast(page: Page) -> None:
+    expect(page.locator(".js-plotly-plot .main-svg")).to_have_count(9)
+    expect(page.locator(".st-key-card-roll-up canvas").first).to_be_visible()
+
+
+def stages(page: Page) -> None:
+    expect(page.locator(".st-key-card-evidence canvas").first).to_be_visible()
+    expect(page.locator(".st-key-card-by-month .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-card-overrides .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-card-history")).to_be_visible()
+
+
+# What must be there before a page's picture is taken.
+PAGES: Final[Mapping[str, Callable[[Page], None]]] = {"pipeline": pipeline, "forecast": forecast, "stages": stages}
+ADMINS: Final = {"stages": "Priya Raman"}  # who looks at the page instead
+
+
+def at_rest(page: Page) -> None:
     expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_load_state("networkidle")
 
 
-def save(page: Page, name: str, *, whole: bool = False) -> None:
+def save(page: Page, name: str, *, whole: Callable[[Page], None] | None = None) -> None:
     if whole:
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": page.viewport_size["width"], "height": height})  # type: ignore[index]
-        drawn(page)
+        whole(page)
+    at_rest(page)
     picture = Image.open(io.BytesIO(page.screenshot()))
     # 256 colours are enough for a page, and a third of the size.
     picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(HERE / f"{name}.png", optimize=True)
 
 
-def main() -> None:
+def pipeline_drawer(page: Page) -> None:
+    page.locator(".st-key-card-by-stage .trace.bars").nth(1).locator(".point path").nth(2).click(force=True)
+    expect(page.get_by_role("dialog").locator("canvas").first).to_be_visible()
+    save(page, "pipeline-drawer")
+
+
+def forecast_what_if(page: Page) -> None:
+    card = page.locator(".st-key-card-what-if")
+    card.locator("[class*=st-key-what-if-try] button").first.click()
+    card.get_by_label("Probability").fill("100")
+    card.get_by_label("Probability").press("Enter")
+    expect(card.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    card.scroll_into_view_if_needed()
+    save(page, "forecast-what-if")
+
+
+def forecast_past(page: Page) -> None:
+    page.get_by_text("How good were past forecasts?").click()
+    expect(page.locator(".st-key-card-scores")).to_be_visible()
+    page.locator(".st-key-card-look-back").scroll_into_view_if_needed()
+    save(page, "forecast-past")
+
+
+def stages_value(page: Page) -> None:
+    page.get_by_role("radiogroup", name="Stage").get_by_text("Negotiation").click()
+    page.locator(".st-key-stages-suggest button").click()
+    expect(page.locator(".st-key-card-by-owner .main-svg").first).to_be_visible()
+    page.locator(".st-key-card-value").scroll_into_view_if_needed()
+    save(page, "stages-value")
+
+
+# What is done on a page for a picture more.
+MORE: Final[Mapping[str, tuple[Callable[[Page], None], ...]]] = {
+    "pipeline": (pipeline_drawer,),
+    "forecast": (forecast_what_if, forecast_past),
+    "stages": (stages_value,),
+}
+
+
+def pictures(page: Page, address: str, name: str, scheme: str, device: str) -> None:
+    """The page's first screenful on the laptop, the whole of it, and in light what it holds more."""
+
+    def opened() -> None:
+        page.goto(f"{address}/{name}")
+        PAGES[name](page)
+
+    opened()
+    if device == "laptop":
+        save(page, f"{name}-{scheme}")
+        for more in MORE.get(name, ()) if scheme == "light" else ():
+            more(page)
+            opened()
+    size = page.viewport_size
+    save(page, f"{name}-{scheme}-{device}-whole", whole=PAGES[name])
+    page.set_viewport_size(size)  # type: ignore[arg-type]
+
+
+def main(names: list[str]) -> None:
     expect.set_options(timeout=60_000)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
-        command = [sys.executable, "-m", "app.cli", "run", "--no-browser", "--data-dir", directory]
+        eventos = [sys.executable, "-m", "app.cli"]
+        subprocess.run([*eventos, "demo", "--data-dir", directory], check=True)
+        command = [*eventos, "run", "--no-browser", "--data-dir", directory]
         dashboard = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert dashboard.stdout
         address = next(line.strip() for line in dashboard.stdout if line.strip().startswith("http://"))
@@ -55,21 +137,16 @@ def main() -> None:
                 page.goto(address)
                 person = page.get_by_role("link", name=WHO)
                 expect(person).to_be_visible()
-                if (scheme, device) == ("light", "laptop"):
+                if (scheme, device) == ("light", "laptop") and names == list(PAGES):
                     save(page, "continue-as")
                 person.click()
-                drawn(page)
-                if device == "laptop":
-                    save(page, f"pipeline-{scheme}")
-                    page.locator(".st-key-card-by-stage .trace.bars").nth(1).locator(".point path").nth(2).click(
-                        force=True
-                    )
-                    expect(page.get_by_role("dialog").locator("canvas").first).to_be_visible()
-                    if scheme == "light":
-                        save(page, "pipeline-drawer")
-                    page.keyboard.press("Escape")
-                    expect(page.get_by_role("dialog")).to_have_count(0)
-                save(page, f"pipeline-{scheme}-{device}-whole", whole=True)
+                expect(page.locator(".js-plotly-plot").first).to_be_visible()
+                for name in names:
+                    if name in ADMINS:
+                        page.goto(address.split("/?")[0] + "/sign-out")
+                        page.get_by_role("link", name=ADMINS[name]).click()
+                        expect(page.locator(".js-plotly-plot").first).to_be_visible()
+                    pictures(page, address.split("/?")[0], name, scheme, device)
                 context.close()
         browser.close()
         dashboard.terminate()
@@ -78,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(PAGES))
