@@ -236,6 +236,7 @@ def calibration(
 def forecast(
     period: Annotated[str | None, typer.Option(help="2027-01, 2027-Q1 or 2027. [default: this quarter]")] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="DAY", help="[default: today]")] = None,
+    past: Annotated[bool, typer.Option("--past", help="Say how good the forecasts of past quarters were.")] = False,
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
@@ -247,8 +248,14 @@ def forecast(
         chosen = company.scope(connection, period=period, as_of=_day(as_of, "--as-of"))
         if job.missing(connection):
             _calibrate(connection)
-        found = report.forecast(connection, chosen)
-        typer.echo(json.dumps(found, indent=2) if as_json else report.forecast_in_words(found))
+        if past:
+            with _progress() as progress:
+                found = report.past(connection, chosen, progress)
+            said = report.past_in_words(found)
+        else:
+            found = report.forecast(connection, chosen)
+            said = report.forecast_in_words(found)
+        typer.echo(json.dumps(found, indent=2) if as_json else said)
 
 
 @cli.command()

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from app.forecasting import Directly, distribution
+from app.estimates import backtest
+from app.forecasting import Directly, Progress, distribution, look_back
 from queries import calibration as calibrated
 from queries import forecast as forecasts
 from queries.scope import ONE_DAY, Scope
@@ -118,6 +119,36 @@ def forecast_in_words(found: Report) -> str:
     if found["without_rate"]:
         lines.append(f"Without a rate       {found['without_rate']} opportunities, in no amount")
     return "\n".join([*lines, "", *found["reasons"]]).rstrip()
+
+
+def past(connection: Connection, scope: Scope, progress: Progress) -> Report:
+    """How good past forecasts were: `forecasts`, `periods`, `coverage` of their bands, `accuracy` by horizon."""
+    rebuilt = look_back(Directly(connection), scope, progress).periods
+    return {
+        "forecasts": len(rebuilt),
+        "periods": int(rebuilt["period_start"].nunique()),
+        "coverage": _rows(backtest.coverage(rebuilt)),
+        "accuracy": _rows(backtest.accuracy(rebuilt)),
+    }
+
+
+def past_in_words(found: Report) -> str:
+    """The same as lines."""
+    if not found["forecasts"]:
+        return "There is no past quarter to look back on yet."
+    lines = [f"{found['forecasts']} forecasts of {found['periods']} past quarters, rebuilt as of then", ""]
+    for band in found["coverage"]:
+        lines.append(
+            f"The {band['band']:.0%} range held {band['inside']} times: {band['share']:.0%} "
+            f"({band['low']:.0%} – {band['high']:.0%})"
+        )
+    lines.append("")
+    for ahead in found["accuracy"]:
+        line = f"{ahead['horizon']:<22} off by {_percent(ahead['absolute_share'])} of what came"
+        if ahead["bias_share"]:
+            line += f", all in all {abs(ahead['bias_share']):.0%} too {'high' if ahead['bias_share'] > 0 else 'low'}"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _percent(share: float | None) -> str:

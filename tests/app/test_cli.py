@@ -257,6 +257,14 @@ def test_the_calibration_is_computed_and_printed(eventos: Eventos, at_ours: Conn
     code, said, _ = eventos("forecast", "--period", "2025-02")
     assert code == 0
     assert "What happened        CAD 100.00" in said
+    code, said, _ = eventos("forecast", "--past", "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert found["forecasts"] == 3 * found["periods"] - 2  # nothing was known 90 and 60 days before the first one's end
+    assert {band["n"] for band in found["coverage"]} == {found["forecasts"]}
+    code, said, _ = eventos("forecast", "--past")
+    assert code == 0
+    assert f"{found['forecasts']} forecasts of {found['periods']} past quarters" in said
 
 
 @pytest.mark.parametrize(
