@@ -28,6 +28,9 @@ GROUPS: Final[Groups] = {
         Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
         Page("forecast", "Forecast", ":material/query_stats:", "What the period will bring, and how sure.", EVERYBODY),
     ],
+    "Administration": [
+        Page("stages", "Stages", ":material/tune:", "Whether the probabilities are right.", EVERYBODY - {"rep"}),
+    ],
 }
 # What answers each role's first question.
 FIRST: Final[Mapping[Role, str]] = {"rep": "pipeline", "manager": "forecast", "executive": "health", "admin": "stages"}

@@ -13,6 +13,7 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from streamlit import config
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import database
 from app.components import drawer
@@ -82,4 +83,7 @@ def _watch(version: int) -> None:
 
 
 def _rerun() -> None:
+    context = get_script_run_ctx()
+    if context and not context.fragment_ids_this_run:
+        return  # the whole page is about to be drawn: naming parts would take the place of that, and a drawer stay open
     st.rerun([BODY, RECORDS] if drawer.is_open() else BODY)

@@ -137,11 +137,11 @@ def past_in_words(found: Report) -> str:
     if not found["forecasts"]:
         return "There is no past quarter to look back on yet."
     lines = [f"{found['forecasts']} forecasts of {found['periods']} past quarters, rebuilt as of then", ""]
-    for band in found["coverage"]:
-        lines.append(
-            f"The {band['band']:.0%} range held {band['inside']} times: {band['share']:.0%} "
-            f"({band['low']:.0%} – {band['high']:.0%})"
-        )
+    lines += [
+        f"The {band['band']:.0%} range held {band['inside']} times: {band['share']:.0%} "
+        f"({band['low']:.0%} – {band['high']:.0%})"
+        for band in found["coverage"]
+    ]
     lines.append("")
     for ahead in found["accuracy"]:
         line = f"{ahead['horizon']:<22} off by {_percent(ahead['absolute_share'])} of what came"

@@ -133,6 +133,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, locale="en-CA", timezone_id="America/Toronto"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)  # a machine that is busy with other tests
     yield context.new_page()
     context.close()
