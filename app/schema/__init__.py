@@ -176,7 +176,8 @@ def _runner(connection: Connection) -> Callable[[str], object]:
 def _views_script() -> str:
     """analytics.sql with the views in it, each after those it reads, and with the checksum of all that."""
     texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_VIEWS.glob("*.sql"))}
-    reads = {name: {other for other in re.findall(r"\banalytics\.(\w+)", text) if other in texts and other != name}
+    # Sorted, because the order of a set differs from process to process, and the checksum would with it.
+    reads = {name: sorted({other for other in re.findall(r"\banalytics\.(\w+)", text) if other in texts} - {name})
              for name, text in texts.items()}  # fmt: skip
     ordered = "\n".join(texts[name] for name in TopologicalSorter(reads).static_order())
     frame = (_HERE / "analytics.sql").read_text(encoding="utf-8")

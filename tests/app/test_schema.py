@@ -1,6 +1,8 @@
+import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,3 +151,16 @@ def test_a_changed_view_is_rebuilt_and_an_unchanged_one_left(
 def test_a_database_without_a_schema_says_so(empty: Database) -> None:
     with owner_of(*empty).begin() as connection, pytest.raises(Misconfigured, match="no EventOS schema yet"):
         schema.check(connection)
+
+
+def test_every_process_writes_the_same_views() -> None:
+    """Two processes that disagreed would each refuse the other's database."""
+    script = "from app import schema; print(schema._views_script())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": str(seed)}, check=True,
+            capture_output=True,
+        ).stdout
+        for seed in range(1, 7)
+    }  # fmt: skip
+    assert len(found) == 1
