@@ -1,7 +1,6 @@
 """The `eventos` command. Without a subcommand it runs the dashboard."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from app.errors import Misconfigured, Refused
 
 if TYPE_CHECKING:
     from app.identity import LocalSignIn
+    from app.jobs.daily import Daily
 
 cli = typer.Typer(
     help="Analytics for an event company's CRM. Without a command, `eventos` runs the dashboard.",
@@ -56,9 +56,11 @@ def run(
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     empty: Annotated[bool, typer.Option("--empty", help="Start a new database without the demo company.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Compute scores and calibration anew every day.")] = True,
 ) -> None:
     """Opens the dashboard: on a new embedded database with a demo company, on an existing one with what is there."""
     from app import database, identity
+    from app.jobs.daily import Daily
 
     with _settings(data_dir=data_dir, host=host, port=port, token=token, sign_in_as=sign_in_as) as settings:
         identity.check(settings)
@@ -67,18 +69,17 @@ def run(
         chosen = _free_port(settings.host, settings.port)
         sign_in = identity.configure(settings, chosen)
         database.connect(settings)
-        background: list[subprocess.Popen[bytes]] = []
+        daily = Daily(settings.data_dir) if refresh else None
         try:
-            _serve(settings.host, chosen, sign_in, browser, lambda: background.extend(_calibrating(settings.data_dir)))
+            _serve(settings.host, chosen, sign_in, browser, daily)
         finally:
-            for process in background:
-                process.terminate()
-                process.wait()
+            if daily is not None and daily.is_alive():
+                daily.stop()
             database.disconnect()
 
 
-def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool, then: Callable[[], object]) -> None:
-    """Runs Streamlit in this process until it is told to stop; `then` is called when pages can be opened."""
+def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool, daily: "Daily | None") -> None:
+    """Runs Streamlit in this process until it is told to stop."""
     from app import asgi, log_lines
     from app.settings import ROOT
 
@@ -89,10 +90,11 @@ def _serve(host: str, port: int, sign_in: "LocalSignIn", browser: bool, then: Ca
 
     def ready() -> None:
         typer.echo(f"\nThe dashboard is open at\n\n    {address(sign_in.token)}\n\nCtrl-C ends it.\n")
+        if daily is not None:
+            daily.start()
         if browser:
             # Some browsers return only when they are closed.
             threading.Thread(target=webbrowser.open, args=[address(sign_in.ticket())], daemon=True).start()
-        then()
 
     asgi.on_ready = ready
     sys.argv = [str(ROOT / "eventos")]  # Streamlit looks for .streamlit/config.toml beside what was started
@@ -110,25 +112,11 @@ def _bring_forward(data_dir: Path, with_demo: bool) -> None:
             return
     # In a process of its own: what growing a company takes of memory is free again afterwards, and meanwhile this
     # process reads in what it is going to serve.
-    with _ourselves("demo", "--data-dir", str(data_dir), "--no-past") as growing:
+    command = [sys.executable, "-P", "-m", "app.cli", "demo", "--data-dir", str(data_dir), "--no-past"]
+    with subprocess.Popen(command) as growing:
         import_module("app.asgi")
     if growing.returncode:
         raise typer.Exit(growing.returncode)  # it has said why
-
-
-def _calibrating(data_dir: Path) -> list[subprocess.Popen[bytes]]:
-    """Begins, in a process that gives way to the pages, the calibration runs that are missing."""
-    from app import database
-    from app.jobs import calibration as job
-
-    with database.owning() as connection:
-        if not job.missing(connection):
-            return []
-    return [_ourselves("calibration", "--data-dir", str(data_dir), "--in-background")]
-
-
-def _ourselves(*arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-P", "-m", "app.cli", *arguments])
 
 
 def _free_port(host: str, wanted: int | None) -> int:
@@ -218,18 +206,14 @@ def import_(
 def calibration(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
-    in_background: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Computes how often opportunities are really won from each stage, over the whole company, and says so."""
     from app.jobs import company, report
 
-    if in_background:
-        os.nice(19)
     with _job(data_dir) as connection:
         _calibrate(connection)
-        if not in_background:
-            found = report.calibration(connection, company.scope(connection))
-            typer.echo(json.dumps(found, indent=2) if as_json else report.calibration_in_words(found))
+        found = report.calibration(connection, company.scope(connection))
+        typer.echo(json.dumps(found, indent=2) if as_json else report.calibration_in_words(found))
 
 
 @cli.command()
@@ -259,14 +243,78 @@ def forecast(
 
 
 @cli.command()
-def check(data_dir: DataDir = None) -> None:
-    """Says whether the app would serve this database, and if not, why."""
+def refresh(data_dir: DataDir = None) -> None:
+    """Computes every score anew: engagement, health, churn, opportunities. The dashboard does so daily by itself.
+
+    On a server of your own let cron do it, for example
+
+        15 4 * * *  MIGRATION_DATABASE_URL=… eventos refresh
+    """
+    from app import database, schema
+    from app.jobs import refresh as job
+
+    with _settings(data_dir=data_dir) as settings, _progress() as progress:
+        database.use(settings)
+        if settings.is_embedded:
+            with database.owning() as connection:
+                schema.migrate(connection)
+        scored = job.run(progress)
+    typer.echo(", ".join(f"{count:,} {what}" for what, count in scored.items()) + " scored.")
+
+
+@cli.command()
+def models(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report cards.")] = False,
+) -> None:
+    """Says what each model may be believed: how often it was right on later dates, and why it abstains if it does."""
+    from app import database
+    from app.jobs import refresh as job
+
+    with _settings(data_dir=data_dir) as settings:
+        database.use(settings)
+        with database.owning() as connection:
+            cards = job.model_runs(connection)
+    if as_json:
+        typer.echo(json.dumps(cards, indent=2, default=str))
+    elif not cards:
+        typer.echo("No model has been made yet: run `eventos refresh`.")
+    else:
+        for card in cards:
+            typer.echo(job.told(card))
+
+
+@cli.command()
+def check(
+    data_dir: DataDir = None,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Count the activities anew first; pages wait for it meanwhile.")
+    ] = False,
+) -> None:
+    """Says whether the app would serve this database and its counts are right, and if not, why."""
     from app import database
 
     with _settings(data_dir=data_dir) as settings:
         database.connect(settings)
         database.disconnect()
         typer.echo("The database is reachable, up to date, and the app's login can do no more than it should.")
+        if settings.migration_database_url:
+            with database.owning() as connection:
+                _check_counts(connection, recount)
+            typer.echo("The counts of activities are those of the activities.")
+
+
+def _check_counts(connection: Any, recount: bool) -> None:
+    """Raises Misconfigured where the kept counts are not those of the activities, which only the owner sees all of."""
+    from sqlalchemy import func, select
+
+    if recount:
+        connection.execute(select(func.app.recount_activities()))
+    if wrong := connection.scalar(select(func.app.miscounted_activities())):
+        raise Misconfigured(
+            f"{wrong:,} counts are not those of the activities, as after a load with triggers off. "
+            "Run `eventos check --recount` with the owner's login."
+        )
 
 
 def main() -> None:

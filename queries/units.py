@@ -6,7 +6,9 @@ Declared once per column of a question; tables, charts, exports and hover texts 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["money", "count", "share", "days", "rate", "square", "text", "id", "color", "day", "moment", "flag"]
+Kind = Literal[
+    "money", "count", "share", "days", "rate", "number", "square", "text", "id", "color", "day", "moment", "flag"
+]  # fmt: skip
 
 # Money stays Decimal until a chart draws it; everything that may be missing has a dtype that can say so.
 DTYPES: dict[Kind, str] = {
@@ -15,6 +17,7 @@ DTYPES: dict[Kind, str] = {
     "share": "Float64",  # 0–1
     "days": "Float64",  # calendar days in the organisation's time zone
     "rate": "object",  # units of one currency for one of another
+    "number": "Float64",  # with a fraction, of nothing else here
     "square": "Float64",  # of money: a step on the way to a deviation, not for people
     "text": "str",
     "id": "str",
@@ -57,6 +60,11 @@ def share(label: str, meaning: str = "") -> Unit:
 def days(label: str, meaning: str = "") -> Unit:
     """Calendar days in the organisation's time zone."""
     return Unit("days", label, meaning)
+
+
+def number(label: str, meaning: str = "") -> Unit:
+    """A number with a fraction, such as a mean of counts."""
+    return Unit("number", label, meaning)
 
 
 def text(label: str, meaning: str = "") -> Unit:

@@ -6,6 +6,7 @@ from sqlalchemy.dialects import postgresql
 
 Moment = postgresql.TIMESTAMP(timezone=True)
 Money = Numeric(18, 2)
+Json = postgresql.JSONB
 catalogue = sa.MetaData()
 
 open_opportunities = sa.Table(
@@ -74,6 +75,215 @@ stages_over_time = sa.Table(
     schema="analytics",
 )
 
+done_activities = sa.Table(
+    "activities",
+    catalogue,
+    Column("activity_id", Uuid),
+    Column("organizer_id", Uuid),
+    Column("contact_id", Uuid),
+    Column("opportunity_id", Uuid),
+    Column("user_id", Uuid),
+    Column("type", Text),
+    Column("subject", Text),
+    Column("duration_minutes", Integer),
+    Column("happens_at", Moment),
+    Column("known_at", Moment),
+    schema="analytics",
+)
+
+activity_counts = sa.Table(
+    "activity_counts",
+    catalogue,
+    Column("quarter_hour", Moment),
+    Column("type", Text),
+    Column("activities", Integer),
+    schema="analytics",
+)
+
+activity_counts_by_person = sa.Table(
+    "crm_activity_counts_by_person",
+    catalogue,
+    Column("user_id", Uuid),
+    Column("quarter_hour", Moment),
+    Column("type", Text),
+    Column("activities", Integer),
+)
+
+organizer_engagement = sa.Table(
+    "organizer_engagement",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("activities", BigInteger),
+    Column("score", Integer),
+    schema="analytics",
+)
+
+organizer_scores = sa.Table(
+    "crm_organizer_scores",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("scored_on", Date),
+    Column("engagement_score", Integer),
+    Column("health_score", Integer),
+    Column("churn_risk", Text),
+    Column("churn_probability", Double),
+    Column("observed_share", Double),
+    Column("parts", Json),
+)
+
+organizer_health = sa.Table(
+    "crm_organizer_health",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("scored_on", Date),
+    Column("health", Numeric(4, 1)),
+    Column("observed_share", Double),
+    Column("churn_probability", Double),
+    Column("first_seen_on", Date),
+    Column("last_seen_on", Date),
+    Column("usual_gap_days", Double),
+    Column("runs_out_on", Date),
+    Column("churned_on", Date),
+    Column("parts", Json),
+    Column("why", Json),
+)
+
+model_runs = sa.Table(
+    "crm_model_runs",
+    catalogue,
+    Column("model", Text),
+    Column("as_of", Date),
+    Column("made_at", Moment),
+    Column("n", Integer),
+    Column("events", Integer),
+    Column("cutoffs", postgresql.ARRAY(Date)),
+    Column("held_out", postgresql.ARRAY(Date)),
+    Column("base_rate", Double),
+    Column("auc", Double),
+    Column("brier", Double),
+    Column("brier_base", Double),
+    Column("curve", Json),
+    Column("effects", Json),
+    Column("reason", Text),
+)
+
+refreshes = sa.Table(
+    "crm_refreshes",
+    catalogue,
+    Column("refreshed_on", Date),
+    Column("finished_at", Moment),
+)
+
+events = sa.Table(
+    "known_events",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("event_id", Uuid),
+    Column("name", Text),
+    Column("event_date", Date),
+    Column("venue", Text),
+    Column("attendance", Integer),
+    schema="analytics",
+)
+
+event_answers = sa.Table(
+    "event_answers",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("event_id", Text),
+    Column("event_date", Date),
+    Column("revenue", Numeric),
+    Column("satisfaction", Numeric),
+    schema="analytics",
+)
+
+organizer_events = sa.Table(
+    "organizer_events",
+    catalogue,
+    Column("organizer_id", Uuid),
+    Column("event_id", Text),
+    Column("name", Text),
+    Column("event_date", Date),
+    Column("venue", Text),
+    Column("attendance", Integer),
+    Column("revenue", Numeric),
+    Column("satisfaction", Numeric),
+    schema="analytics",
+)
+
+tasks = sa.Table(
+    "tasks",
+    catalogue,
+    Column("task_id", Uuid),
+    Column("organizer_id", Uuid),
+    Column("opportunity_id", Uuid),
+    Column("user_id", Uuid),
+    Column("subject", Text),
+    Column("status", Text),
+    Column("due_at", Moment),
+    Column("completed_at", Moment),
+    Column("created_at", Moment),
+    Column("version", Integer),
+    schema="analytics",
+)
+
+data_problems = sa.Table(
+    "data_problems",
+    catalogue,
+    Column("problem", Text),
+    Column("table_name", Text),
+    Column("record_id", Uuid),
+    Column("record", Text),
+    Column("organizer_id", Uuid),
+    Column("owner_id", Uuid),
+    Column("detail", Text),
+    Column("first_day", Date),
+    Column("next_day", Date),
+    schema="analytics",
+)
+
+contacts = sa.Table(
+    "crm_contacts",
+    catalogue,
+    Column("id", Uuid),
+    Column("organizer_id", Uuid),
+    Column("full_name", Text),
+    Column("title", Text),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("mobile", Text),
+    Column("is_primary", Boolean),
+    Column("is_decision_maker", Boolean),
+    Column("last_contact_date", Moment),
+    Column("created_at", Moment),
+)
+
+notes = sa.Table(
+    "crm_notes",
+    catalogue,
+    Column("id", Uuid),
+    Column("organizer_id", Uuid),
+    Column("title", Text),
+    Column("content", Text),
+    Column("is_pinned", Boolean),
+    Column("created_by", Uuid),
+    Column("created_at", Moment),
+)
+
+documents = sa.Table(
+    "crm_documents",
+    catalogue,
+    Column("id", Uuid),
+    Column("organizer_id", Uuid),
+    Column("file_name", Text),
+    Column("file_size", BigInteger),
+    Column("document_type", Text),
+    Column("version", Integer),
+    Column("is_signed", Boolean),
+    Column("uploaded_by", Uuid),
+    Column("created_at", Moment),
+)
+
 exchange_rates_over_time = sa.Table(
     "exchange_rates_over_time",
     catalogue,
@@ -86,6 +296,8 @@ exchange_rates_over_time = sa.Table(
 
 exchange_rates_between = sa.func.analytics.exchange_rates_between
 normal_stage_ages = sa.func.app.normal_stage_ages
+quarter_hour = sa.func.app.quarter_hour
+withdraw_activity = sa.func.app.withdraw_activity
 pipeline_movements = sa.func.analytics.pipeline_movements
 
 organizers = sa.Table(
@@ -96,6 +308,12 @@ organizers = sa.Table(
     Column("industry", Text),
     Column("company_size", Text),
     Column("lead_source", Text),
+    Column("status", Text),
+    Column("website", Text),
+    Column("primary_email", Text),
+    Column("primary_phone", Text),
+    Column("engagement_score", Integer),
+    Column("churn_risk", Text),
     Column("assigned_to", Uuid),
 )
 
@@ -105,6 +323,9 @@ opportunities = sa.Table(
     Column("id", Uuid),
     Column("organizer_id", Uuid),
     Column("name", Text),
+    Column("ai_score", Integer),
+    Column("ai_insights", Json),
+    Column("scored_at", Moment),
     Column("stage_id", Uuid),
     Column("status", Text),
     Column("probability", Integer),
@@ -119,8 +340,11 @@ opportunity_history = sa.Table(
     Column("seq", Integer),
     Column("valid_from", Moment),
     Column("valid_to", Moment),
+    Column("organizer_id", Uuid),
     Column("stage_id", Uuid),
     Column("stage_entered_at", Moment),
+    Column("value", Money),
+    Column("currency", Text),
     Column("probability", Integer),
     Column("probability_source", Text),
     Column("expected_close_date", Date),
@@ -129,17 +353,24 @@ opportunity_history = sa.Table(
     Column("status", Text),
     Column("created_at", Moment),
     Column("is_deleted", Boolean),
+    Column("changed_by", Uuid),
 )
 
 activities = sa.Table(
     "crm_activities",
     catalogue,
+    Column("id", Uuid),
     Column("organizer_id", Uuid),
     Column("opportunity_id", Uuid),
+    Column("user_id", Uuid),
+    Column("type", Text),
+    Column("subject", Text),
     Column("activity_date", Moment),
     Column("task_status", Text),
+    Column("due_date", Moment),
     Column("completed_at", Moment),
     Column("created_at", Moment),
+    Column("version", Integer),
 )
 
 profiles = sa.Table(

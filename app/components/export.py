@@ -32,6 +32,7 @@ _FORMATS: Mapping[Kind, str] = {
     "share": "0.0 %",
     "days": "0",
     "rate": "0.000000",
+    "number": "0.0",
     "day": "yyyy-mm-dd",
     "moment": "yyyy-mm-dd hh:mm",
 }
@@ -142,7 +143,7 @@ def _write(sheet: Any, row: int, column: int, value: Any, unit: Unit, style: Any
     if pd.isna(value):
         return
     match unit.kind:
-        case "money" | "count" | "share" | "days" | "rate":
+        case "money" | "count" | "share" | "days" | "rate" | "number":
             sheet.write_number(row, column, float(value), style)
         case "day":
             sheet.write_datetime(row, column, value.to_pydatetime(), style)

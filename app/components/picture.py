@@ -20,7 +20,13 @@ from app.components.export import Source
 from queries.units import Kind, Unit
 
 ICONS: Final = {"Chart": ":material/bar_chart:", "Table": ":material/table_rows:", "SQL": ":material/code:"}
-_NUMBERS: Final[Mapping[Kind, str]] = {"money": "%,.2f", "count": "%,d", "days": "%,.0f", "share": "percent"}
+_NUMBERS: Final[Mapping[Kind, str]] = {
+    "money": "%,.2f",
+    "count": "%,d",
+    "days": "%,.0f",
+    "share": "percent",
+    "number": "%,.1f",
+}
 
 
 @dataclass(frozen=True)
@@ -149,8 +155,18 @@ def _chart(key: str, chart: Chart, on_pick: Callable[[str], None] | None) -> Non
     )
 
 
-def table(key: str, title: str, answer: Answer, setting: Setting, widths: Mapping[str, int] | None = None) -> None:
-    """The result as a table that can be searched and sorted; cells show text as it is. `widths` are in pixels."""
+def table(
+    key: str,
+    title: str,
+    answer: Answer,
+    setting: Setting,
+    widths: Mapping[str, int] | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> None:
+    """The result as a table that can be searched and sorted; cells show text as it is. `widths` are in pixels.
+
+    `columns` are Streamlit's own for those that are more than text or numbers.
+    """
     shown = [name for name, unit in answer.columns.items() if unit.kind not in ("id", "color")]
     st.dataframe(
         answer.frame[shown].assign(**{name: _plain(answer.frame[name], unit) for name, unit in _read(answer, shown)}),
@@ -161,7 +177,8 @@ def table(key: str, title: str, answer: Answer, setting: Setting, widths: Mappin
                 (widths or {}).get(name),
             )
             for name in shown
-        },
+        }
+        | dict(columns or {}),
         hide_index=True,
         key=f"{key}.table",
         placeholder=formats.MISSING,
@@ -181,7 +198,7 @@ def _plain(values: pd.Series, unit: Unit) -> pd.Series:
 def _column(label: str, unit: Unit, width: int | None) -> Any:
     config = st.column_config
     match unit.kind:
-        case "money" | "count" | "share" | "days" | "rate":
+        case "money" | "count" | "share" | "days" | "rate" | "number":
             return config.NumberColumn(label, help=unit.help or None, format=_NUMBERS.get(unit.kind, "plain"))
         case "day":
             return config.DateColumn(label, help=unit.help or None, format="YYYY-MM-DD")

@@ -55,7 +55,7 @@ def navigation(viewer: Viewer, groups: Groups) -> tuple[st.Page, Mapping[str, li
     # Streamlit takes the address from the page that it opens first: so that is none of ours.
     chosen = st.navigation([st.Page(begin, title="EventOS", default=True), *shown.values(), *others], position="hidden")
     menu = {group: [shown[page.name] for page in members if page.name in shown] for group, members in groups.items()}
-    return chosen, {group: members for group, members in menu.items() if members}
+    return chosen, {group: members for group, members in menu.items() if group and members}
 
 
 def _not_for_this_role() -> None:

@@ -46,10 +46,12 @@ join loaded on loaded.name = tgrelid
 where not tgisinternal
 order by tgrelid, oid;
 
--- The rollup that triggers keep from here on.
-insert into afterwards (statement) values ('select app.recount_stage_stays()');
+-- The rollups that triggers keep from here on.
+insert into afterwards (statement) values ('select app.recount_stage_stays()'), ('select app.recount_activities()');
 insert into afterwards (statement) select format('analyze %s', name) from loaded;
-insert into afterwards (statement) values ('analyze public.crm_stage_stay_counts'), ('notify eventos_changed');
+insert into afterwards (statement)
+values ('analyze public.crm_stage_stay_counts, public.crm_activity_counts, public.crm_activity_counts_by_person'),
+  ('notify eventos_changed');
 
 do $$
 declare

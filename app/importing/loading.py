@@ -137,6 +137,7 @@ class _Loading:
                 sa.literal(sorted(self.touched[name]), ARRAY(sa.Uuid)) for name in ("organizer", "contact")
             )
             self.connection.execute(select(func.app.update_engagement(organizers, contacts)))
+            self.connection.execute(select(func.app.recount_activities()))
             self.connection.execute(select(func.pg_notify("eventos_changed", "")))
 
     # Records as rows, with everything that the triggers would have derived ---------------------------------

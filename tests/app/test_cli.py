@@ -53,10 +53,14 @@ def at_ours(owner: Connection, database: Settings, monkeypatch: pytest.MonkeyPat
 def test_it_says_what_it_can_do(eventos: Eventos) -> None:
     code, said, _ = eventos("--help")
     assert code == 0
-    assert {"run", "migrate", "demo", "import", "check"} <= set(said.split())
+    assert {"run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "models", "check"} <= set(
+        said.split()
+    )
 
 
-@pytest.mark.parametrize("command", ["run", "migrate", "demo", "import", "check"])
+@pytest.mark.parametrize(
+    "command", ["run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "models", "check"]
+)
 def test_every_command_takes_a_data_directory(eventos: Eventos, command: str) -> None:
     assert "--data-dir" in eventos(command, "--help")[1]
 
@@ -76,6 +80,18 @@ def test_the_script_needs_no_connection(eventos: Eventos, monkeypatch: pytest.Mo
 
 def test_migrating_what_is_up_to_date_says_so(eventos: Eventos, at_ours: Connection) -> None:
     assert eventos("migrate") == (0, f"The database is at migration {schema.newest()}.\n", "")
+
+
+def test_a_refresh_and_its_report_cards(eventos: Eventos, at_ours: Connection) -> None:
+    assert eventos("models") == (0, "No model has been made yet: run `eventos refresh`.\n", "")
+    code, said, _ = eventos("refresh")
+    assert (code, said) == (0, "0 organizers, 0 opportunities scored.\n")
+    cards = json.loads(eventos("models", "--json")[1])
+    assert [card["model"] for card in cards] == ["churn", "win"]
+    for card in cards:
+        assert {"n", "events", "cutoffs", "auc", "brier", "brier_base", "curve", "abstained", "reason"} <= set(card)
+        assert card["abstained"]
+    assert "Abstains: Too little to learn from: 0 organizers" in eventos("models")[1]
 
 
 def test_check_finds_nothing_wrong_or_says_what(eventos: Eventos, at_ours: Connection) -> None:

@@ -90,6 +90,7 @@ def dashboard(database: Settings) -> Iterator[Dashboard]:
         "app.cli",
         "run",
         "--no-browser",
+        "--no-refresh",
         f"--port={port}",
         "--token",
         TOKEN,

@@ -27,7 +27,7 @@ from queries.units import DTYPES, count, text
 from tests.personas import PERSONAS
 from tests.queries.conftest import TODAY, owned_by, scope_of
 from tests.queries.history import happens
-from tests.tables import given
+from tests.tables import given, id_of
 
 ReadingAs = Callable[..., AbstractContextManager[Connection]]
 
@@ -80,6 +80,13 @@ def arguments(asked: Question[Any], scope: Scope) -> dict[str, Any]:
         "term": "new",
         "user_id": UUID(int=1),
         "page": NASTY,
+        "time_zone": "Asia/Kolkata",
+        "organizer_id": id_of("acme"),
+        "opportunity_id": id_of("Gala"),
+        "model": "churn",
+        "began": date(2025, 7, 1),
+        "quarters": 1,
+        "problem": "overdue",
         "stage_id": UUID(int=2),
         "bar": "without_rate",
     }

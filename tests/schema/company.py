@@ -38,6 +38,11 @@ crm_pipeline_stages     | S all                                                 
 crm_stage_changes       | -                                                                  | S all                       | S all     | S all, I all
 crm_stage_history       | S all                                                              | same                        | S all     | S all
 crm_stage_stay_counts   | -                                                                  | -                           | S all     | S all
+crm_organizer_health    | S organizer                                                        | same                        | S all     | S all
+crm_model_runs          | S all                                                              | same                        | S all     | S all
+crm_refreshes           | S all                                                              | same                        | S all     | S all
+crm_activity_counts     | -                                                                  | -                           | S all     | S all
+crm_activity_counts_by_person | S owner or organizer                                         | same                        | S all     | S all
 crm_email_templates     | S all                                                              | same                        | S all     | S all, I all, U all, D all
 crm_exchange_rates      | S all                                                              | same                        | S all     | S all, I all, U all, D all
 crm_calibrations        | S all                                                              | same                        | S all     | S all
@@ -128,6 +133,15 @@ TABLES = {
     ),
     "crm_stage_history": Table(key="(stage_id, seq)", touch="name = 'touched'"),
     "crm_stage_stay_counts": Table(key="(stage_id, left_month, days)", touch="stays = 2"),
+    "crm_organizer_health": Table(key="organizer_id", organizer="organizer_id", touch="health = 2"),
+    "crm_model_runs": Table(key="(model, as_of)", touch="reason = 'touched'"),
+    "crm_refreshes": Table(key="refreshed_on", touch="finished_at = null"),
+    "crm_activity_counts": Table(key="(extract(epoch from quarter_hour), type)", touch="activities = 2"),
+    "crm_activity_counts_by_person": Table(
+        key="(user_id, assigned_to, extract(epoch from quarter_hour), type)", owner="user_id", touch="activities = 2",
+        organizer="(select one.id from crm_organizers as one"
+                  " where one.assigned_to = crm_activity_counts_by_person.assigned_to limit 1)",
+    ),
     "crm_email_templates": Table(
         touch="description = 'touched'", insert="(name, subject, body_html) values ('New', 'New', 'New')"
     ),
@@ -169,6 +183,7 @@ def build(db: Session) -> None:
         db.insert("crm_contacts", organizer_id=organizer, full_name=owner, email=f"{owner}@client.example")
         db.insert("events", organizer_id=organizer, name="Gala")
         db.insert("crm_organizer_scores", organizer_id=organizer, scored_on="2026-01-01", engagement_score=1)
+        db.insert("crm_organizer_health", organizer_id=organizer, scored_on="2026-01-01", health=1, observed_share=1)
         if assigned_to:
             db.insert("crm_organizers", company_name="Without opportunities", assigned_to=assigned_to)
             db.insert("crm_saved_views", user_id=owner, page="pipeline", name="Mine", query="")
@@ -189,6 +204,8 @@ def build(db: Session) -> None:
     for pair in ("rita@rita", "olaf@olaf"):
         add_opportunity(db, f"deleted {pair}", *pair.split("@"))
         db.run("delete from crm_opportunities where id = %s", id_of(f"deleted {pair}"))
+    db.insert("crm_model_runs", model="churn", as_of="2026-01-01", n=1, events=1, cutoffs=[], held_out=[])
+    db.insert("crm_refreshes", refreshed_on="2026-01-01")
     db.insert("crm_stage_changes", stage_id="Lead", made_by="ada", probability_before=20, probability=10, follows="new",
               opportunities=0, effect=0, currency="CAD", without_rate=0, reason="Too high")  # fmt: skip
     db.insert("crm_calibrations", as_of="2026-01-01", stages="[]", reliability="[]", scores="[]", fitted="{}")

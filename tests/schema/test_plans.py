@@ -22,7 +22,9 @@ def many(db: Session) -> Session:
            " select id, %s, 'Gala', 1, assigned_to from crm_organizers", stage)  # fmt: skip
     for table, column, values in [("crm_contacts", "full_name, email", "'Cleo', 'cleo@client.example'"),
                                   ("crm_organizer_scores", "scored_on, engagement_score", "'2026-01-01', 1"),
-                                  ("crm_activities", "user_id, type, subject", "assigned_to, 'call', 'Call'"),
+                                  ("crm_organizer_health", "scored_on, health, observed_share", "'2026-01-01', 1, 1"),
+                                  ("crm_activities", "user_id, type, subject, activity_date",
+                                   "assigned_to, 'call', 'Call', now() - row_number() over () * interval '1 hour'"),
                                   ("crm_notes", "created_by, content", "assigned_to, 'Hello'"),
                                   ("events", "name", "'Expo'")]:  # fmt: skip
         db.run(f"insert into {table} (organizer_id, {column}) select id, {values} from crm_organizers")
@@ -38,9 +40,9 @@ def many(db: Session) -> Session:
 
 # The other tables are the same for everybody, or as small as the company is
 BY_ROW = [table for table in TABLES if table not in (
-    "crm_pipeline_stages", "crm_stage_changes", "crm_stage_history", "crm_stage_stay_counts", "crm_email_templates",
-    "crm_exchange_rates", "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit", "crm_calibrations",
-    "crm_calibration_overrides", "crm_forecast_adjustments",
+    "crm_pipeline_stages", "crm_stage_changes", "crm_stage_history", "crm_stage_stay_counts", "crm_activity_counts",
+    "crm_email_templates", "crm_exchange_rates", "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit",
+    "crm_calibrations", "crm_calibration_overrides", "crm_forecast_adjustments", "crm_model_runs", "crm_refreshes",
 )]  # fmt: skip
 
 

@@ -92,6 +92,12 @@ def test_the_rollup_of_stage_stays_is_exact(loaded: Connection) -> None:
     assert sum(row.stays for row in before) > 1_000
 
 
+def test_the_rollup_of_activities_is_exact(loaded: Connection) -> None:
+    assert loaded.execute(text("select app.miscounted_activities()")).scalar_one() == 0
+    counted = text("select (select sum(activities) from crm_activity_counts) > 1000")
+    assert loaded.execute(counted).scalar_one()
+
+
 def test_stored_engagement_is_what_the_schema_says_as_of_the_anchor(loaded: Connection) -> None:
     loaded.execute(
         text("select set_config('eventos.effective_time', (select max(scored_at)::text from crm_organizers), true)")

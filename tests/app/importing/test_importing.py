@@ -406,6 +406,12 @@ def test_stays_are_counted_as_a_recount_would(owner: Connection, company: Compan
     assert rows(owner, counts) == counted
 
 
+def test_activities_are_counted_as_a_recount_would(owner: Connection, company: Company) -> None:
+    company.load()
+    assert rows(owner, "select sum(activities) > 0 from crm_activity_counts") == [(True,)]
+    assert rows(owner, "select app.miscounted_activities()") == [(0,)]
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_what_the_reading_lets_through_the_database_takes(owner: Connection, rows: dict[str, list[list[str]]]) -> None:

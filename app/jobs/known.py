@@ -1,0 +1,385 @@
+"""What is known of the whole company, as the estimates take it: frames of numbers, days counted from 1970-01-01.
+
+Read with the owner's login, so that a model learns from everybody's rows whoever starts it. Organizers are numbered in
+the order of their ids.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Date, Double, Integer, Text, func
+
+from app.estimates import win
+from app.estimates.churn import NEVER, STRETCH, Past
+from queries import vocabulary as v
+from queries.scope import end_of
+
+EPOCH: Final = dt.date(1970, 1, 1)
+
+LEARNT_FROM: Final = 40_000
+"""Opportunities, about, that the win model learns from: a random part of a large company's, which changes nothing but
+the time."""
+
+REACHED_DAYS: Final = 90
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The organisation's today."""
+
+    today: dt.date
+    zone: str
+    currency: str
+
+    @property
+    def number(self) -> int:
+        """The day as the estimates count it."""
+        return (self.today - EPOCH).days
+
+
+def calendar(connection: Connection) -> Calendar:
+    """The organisation's today, time zone and report currency."""
+    settings = sa.table("crm_settings", sa.column("time_zone", Text), sa.column("report_currency", Text))
+    row = connection.execute(
+        sa.select(func.app.today(type_=Date), settings.c.time_zone, settings.c.report_currency)
+    ).one()
+    return Calendar(*row)
+
+
+def organizers(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+    """One row per organizer in the order of the ids.
+
+    id, engagement (as of now), open_opportunities, won and expected (money in the report currency, Decimal),
+    decision_makers (contacts who decide), reached (those of them with an activity in REACHED_DAYS).
+    """
+    deals, closed = v.open_opportunities, v.closed_opportunities
+    rates, is_todays = _rates(deals, calendar.today)
+    closing_rates, is_the_day_s = _rates(closed, closed.c.closed_on)
+    open_now = (
+        sa.select(
+            deals.c.organizer_id,
+            func.count().label("n"),
+            func.sum(deals.c.value * deals.c.probability / 100 * rates.c.rate).label("expected"),
+        )
+        .select_from(deals.outerjoin(rates, is_todays))
+        .where(deals.c.valid_to.is_(None))
+        .group_by(deals.c.organizer_id)
+        .subquery()
+    )
+    won = (
+        sa.select(closed.c.organizer_id, func.sum(closed.c.value * closing_rates.c.rate).label("value"))
+        .select_from(closed.outerjoin(closing_rates, is_the_day_s))
+        .where(closed.c.valid_to.is_(None), closed.c.outcome == "won")
+        .group_by(closed.c.organizer_id)
+        .subquery()
+    )
+    done = v.done_activities
+    lately = func.now() - dt.timedelta(days=REACHED_DAYS)
+    spoken_to = (
+        sa.select(done.c.contact_id)
+        .where(done.c.happens_at > lately, done.c.happens_at <= func.now(), done.c.contact_id.is_not(None))
+        .distinct()
+        .subquery()
+    )
+    people = (
+        sa.select(
+            v.contacts.c.organizer_id, func.count().label("n"), func.count(spoken_to.c.contact_id).label("reached")
+        )
+        .select_from(v.contacts.outerjoin(spoken_to, spoken_to.c.contact_id == v.contacts.c.id))
+        .where(v.contacts.c.is_decision_maker)
+        .group_by(v.contacts.c.organizer_id)
+        .subquery()
+    )
+    every = v.organizers
+    return _frame(
+        connection,
+        sa.select(
+            every.c.id,
+            v.organizer_engagement.c.score.label("engagement"),
+            func.coalesce(open_now.c.n, 0).label("open_opportunities"),
+            func.round(func.coalesce(won.c.value, 0), 2).label("won"),
+            func.round(func.coalesce(open_now.c.expected, 0), 2).label("expected"),
+            func.coalesce(people.c.n, 0).label("decision_makers"),
+            func.coalesce(people.c.reached, 0).label("reached"),
+        )
+        .select_from(
+            every.join(v.organizer_engagement, v.organizer_engagement.c.organizer_id == every.c.id)
+            .outerjoin(open_now, open_now.c.organizer_id == every.c.id)
+            .outerjoin(won, won.c.organizer_id == every.c.id)
+            .outerjoin(people, people.c.organizer_id == every.c.id)
+        )
+        .order_by(every.c.id),
+    )
+
+
+def past(connection: Connection, calendar: Calendar, ids: pd.Series) -> Past:
+    """What the churn model and the health score look back on; `ids` number the organizers."""
+    numbers = pd.Index(ids)
+    occasions = pd.concat([_events(connection, calendar), _wins(connection, calendar)], ignore_index=True)
+    answers = _frame(
+        connection,
+        sa.select(
+            v.event_answers.c.organizer_id.label("organizer"),
+            _number(v.event_answers.c.event_date).label("day"),
+            sa.cast(v.event_answers.c.satisfaction, Double).label("satisfaction"),
+        ).where(v.event_answers.c.satisfaction.is_not(None), v.event_answers.c.event_date <= calendar.today),
+    )
+    activities = _activities(connection, calendar)
+    activities["colleague"] = pd.factorize(activities["colleague"])[0]
+    for frame in (occasions, answers, activities):
+        frame["organizer"] = numbers.get_indexer(pd.Index(frame["organizer"]))
+    return Past(
+        len(numbers),
+        calendar.number,
+        occasions[occasions["organizer"] >= 0],
+        answers[answers["organizer"] >= 0],
+        activities[activities["organizer"] >= 0],
+    )
+
+
+def _events(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+    """Events held, those of the events table and those that are only told of."""
+    held = sa.union(
+        *(
+            sa.select(view.c.organizer_id, view.c.event_date).where(view.c.event_date <= calendar.today)
+            for view in (v.events, v.event_answers)
+        )
+    ).subquery()
+    day = _number(held.c.event_date)
+    return _frame(
+        connection,
+        sa.select(
+            held.c.organizer_id.label("organizer"),
+            day.label("day"),
+            sa.true().label("is_event"),
+            sa.cast(0, Double).label("value"),
+            day.label("known_from"),
+            sa.literal(NEVER, sa.BigInteger).label("known_until"),
+        ),
+    )
+
+
+def _wins(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+    """Deals won, also those that were taken back later; known from when they were recorded."""
+    deals = v.closed_opportunities
+    rates, is_the_day_s = _rates(deals, deals.c.closed_on)
+    day = _number(deals.c.closed_on)
+    return _frame(
+        connection,
+        sa.select(
+            deals.c.organizer_id.label("organizer"),
+            day.label("day"),
+            sa.false().label("is_event"),
+            sa.cast(func.coalesce(deals.c.value * rates.c.rate, 0), Double).label("value"),
+            _number(_day_of(deals.c.valid_from, calendar)).label("known_from"),
+            func.coalesce(_number(_day_of(deals.c.valid_to, calendar)), NEVER).label("known_until"),
+        )
+        .select_from(deals.outerjoin(rates, is_the_day_s))
+        .where(deals.c.outcome == "won", deals.c.closed_on <= calendar.today),
+    )
+
+
+def _activities(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+    """Counted by stretches of whole 24 hours back from the end of today: converting millions of days takes a minute."""
+    done, end = v.done_activities, end_of(calendar.today, calendar.zone)
+
+    def stretch(moment: ColumnElement[Any]) -> ColumnElement[int]:
+        seconds = func.date_part("epoch", sa.literal(end, v.Moment) - moment)
+        return sa.cast(func.floor(seconds / (STRETCH * 86400.0)), Integer)
+
+    ago = stretch(done.c.happens_at).label("stretch")
+    rows = (
+        sa.select(
+            done.c.organizer_id.label("organizer"),
+            done.c.user_id.label("colleague"),
+            ago,
+            func.least(ago, stretch(done.c.known_at)).label("known"),
+            sa.and_(done.c.opportunity_id.is_(None), done.c.type != "event").label("is_free"),
+        )
+        .where(done.c.happens_at <= func.now(), done.c.organizer_id.is_not(None))
+        .subquery()
+    )
+    grain = rows.c.organizer, rows.c.colleague, rows.c.stretch, rows.c.known
+    return _frame(
+        connection,
+        sa.select(*grain, func.count().label("n"), func.count().filter(rows.c.is_free).label("free")).group_by(*grain),
+    )
+
+
+# Opportunities -------------------------------------------------------------------------------------------
+
+
+def opportunities(connection: Connection, calendar: Calendar, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The opportunities that were open on past days, with what came of them, and those that are open now.
+
+    As `estimates.win` takes them. Those open now also have organizer_id, stage and has_next_step. `now` has
+    the organizers' `id` and `health` of today.
+    """
+    first = v.opportunity_history
+    count = connection.scalar(sa.select(func.count()).select_from(v.opportunities)) or 0
+    share = min(1.0, LEARNT_FROM / max(count, 1))
+    chosen = UUID(int=(int(share * 2**64) << 64) - 1)
+    began = _day_of(first.c.created_at, calendar)
+    rates, is_the_day_s = _rates(first, began)
+    usual = _frame(
+        connection,
+        sa.select(
+            first.c.assigned_to.label("owner"),
+            _number(began).label("day"),
+            sa.cast(first.c.value * rates.c.rate, Double).label("value"),
+        )
+        .select_from(first.outerjoin(rates, is_the_day_s))
+        .where(first.c.seq == 1, first.c.opportunity_id <= chosen, first.c.assigned_to.is_not(None)),
+    )
+    closings = _closings(connection, calendar, chosen)
+    frames = []
+    for back in range(win.MOST_CUTOFFS, 0, -1):
+        day = calendar.today - dt.timedelta(days=win.SPACING * back)
+        frame = _open_on(connection, calendar, day, usual, lambda deals: deals.c.opportunity_id <= chosen)
+        frame["health"] = frame["organizer_id"].map(_health_on(connection, day))
+        following = closings[closings["known"] > frame["cutoff"].max()] if len(frame) else closings
+        following = following.drop_duplicates("opportunity_id").set_index("opportunity_id")
+        frame["outcome"] = frame["opportunity_id"].map(following["outcome"]).fillna("open")
+        frame["closed"] = frame["opportunity_id"].map(following["closed"]).astype(float)
+        frames.append(frame)
+    today = _open_on(connection, calendar, calendar.today, usual, lambda deals: deals.c.valid_to.is_(None))
+    today["health"] = today["organizer_id"].map(now.set_index("id")["health"])
+    return pd.concat(frames, ignore_index=True), today
+
+
+def _open_on(
+    connection: Connection, calendar: Calendar, day: dt.date, usual: pd.DataFrame, chosen: Any
+) -> pd.DataFrame:
+    """The chosen opportunities that were open at the end of a day, as they stood then."""
+    deals, history, done = v.open_opportunities, v.opportunity_history, v.done_activities
+    end = end_of(day, calendar.zone)
+    holds = sa.and_(
+        deals.c.valid_from < end, sa.or_(deals.c.valid_to.is_(None), deals.c.valid_to >= end), chosen(deals)
+    )
+    there = sa.select(deals).where(holds).cte("there")
+    before = func.lag(history.c.expected_close_date).over(
+        partition_by=history.c.opportunity_id, order_by=history.c.valid_from
+    )
+    moves = (
+        sa.select(
+            history.c.opportunity_id,
+            (func.date_trunc("month", history.c.expected_close_date) > func.date_trunc("month", before)).label(
+                "is_slip"
+            ),
+        )
+        .where(history.c.valid_from < end, history.c.opportunity_id.in_(sa.select(there.c.opportunity_id)))
+        .subquery()
+    )
+    slips = (
+        sa.select(moves.c.opportunity_id, func.count().filter(moves.c.is_slip).label("n"))
+        .group_by(moves.c.opportunity_id)
+        .subquery()
+    )
+    lately = (
+        sa.select(done.c.opportunity_id, func.count().label("n"))
+        .where(
+            done.c.happens_at > end - dt.timedelta(days=30),
+            done.c.happens_at <= func.least(end, func.now()),
+            done.c.known_at < end,
+            done.c.opportunity_id.is_not(None),
+        )
+        .group_by(done.c.opportunity_id)
+        .subquery()
+    )
+    rates, is_the_day_s = _rates(there, day)
+    stages = v.stages_over_time
+    is_now = sa.and_(stages.c.stage_id == there.c.stage_id, stages.c.valid_to.is_(None))
+    step = v.activities
+    steps = sa.exists().where(
+        step.c.opportunity_id == there.c.opportunity_id,
+        sa.or_(
+            step.c.task_status == "pending", sa.and_(step.c.task_status.is_(None), step.c.activity_date > func.now())
+        ),
+    )
+    found = _frame(
+        connection,
+        sa.select(
+            there.c.opportunity_id,
+            there.c.organizer_id,
+            there.c.assigned_to.label("owner"),
+            func.coalesce(stages.c.name, "its stage").label("stage"),
+            sa.literal((day - EPOCH).days, Integer).label("cutoff"),
+            _number(_day_of(there.c.created_at, calendar)).label("created"),
+            _number(_day_of(func.coalesce(there.c.stage_entered_at, there.c.created_at), calendar)).label("entered"),
+            _number(there.c.expected_close_date).label("expected"),
+            there.c.probability,
+            sa.cast(there.c.value * rates.c.rate, Double).label("value"),
+            func.coalesce(lately.c.n, 0).label("activities"),
+            func.coalesce(slips.c.n, 0).label("slips"),
+            (steps if day == calendar.today else sa.false()).label("has_next_step"),
+        )
+        .select_from(
+            there.outerjoin(stages, is_now)
+            .outerjoin(slips, slips.c.opportunity_id == there.c.opportunity_id)
+            .outerjoin(lately, lately.c.opportunity_id == there.c.opportunity_id)
+            .outerjoin(rates, is_the_day_s)
+        )
+        .order_by(there.c.opportunity_id),
+    )
+    medians = usual[usual["day"] <= (day - EPOCH).days].groupby("owner")["value"].median()
+    found["usual_value"] = found["owner"].map(medians)
+    numbers = ["expected", "probability", "value", "usual_value"]
+    return found.astype(dict.fromkeys(numbers, float))
+
+
+def _closings(connection: Connection, calendar: Calendar, chosen: UUID) -> pd.DataFrame:
+    """What was decided when, in the order in which it was recorded."""
+    deals = v.closed_opportunities
+    return _frame(
+        connection,
+        sa.select(
+            deals.c.opportunity_id,
+            deals.c.outcome,
+            _number(deals.c.closed_on).label("closed"),
+            _number(_day_of(deals.c.valid_from, calendar)).label("known"),
+        )
+        .where(deals.c.opportunity_id <= chosen)
+        .order_by(deals.c.valid_from),
+    )
+
+
+def _health_on(connection: Connection, day: dt.date) -> pd.Series:
+    """The health of organizers as they were last scored by a day."""
+    scores = v.organizer_scores
+    latest = sa.select(func.max(scores.c.scored_on)).where(scores.c.scored_on <= day).scalar_subquery()
+    found = _frame(
+        connection,
+        sa.select(scores.c.organizer_id, sa.cast(scores.c.health_score, Double).label("health")).where(
+            scores.c.scored_on == latest
+        ),
+    )
+    return found.set_index("organizer_id")["health"]
+
+
+# Columns -------------------------------------------------------------------------------------------------
+
+
+def _frame(connection: Connection, statement: Any) -> pd.DataFrame:
+    """Column by column: pandas looks at every row for what it might be, which takes longer than the database."""
+    result = connection.execute(statement)
+    names, rows = list(result.keys()), result.all()
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pd.DataFrame({name: pd.Series(values) for name, values in zip(names, columns, strict=True)})
+
+
+def _number(day: ColumnElement[Any]) -> ColumnElement[int]:
+    return sa.type_coerce(day - sa.literal(EPOCH, Date), Integer)
+
+
+def _day_of(moment: ColumnElement[Any], calendar: Calendar) -> ColumnElement[dt.date]:
+    return sa.cast(func.timezone(calendar.zone, moment), Date)
+
+
+def _rates(deals: sa.FromClause, day: ColumnElement[Any] | dt.date) -> tuple[sa.FromClause, ColumnElement[bool]]:
+    """Units of the report currency for one of the deal's on the day, to be joined; no row where none was known."""
+    rates = v.exchange_rates_over_time.alias()
+    return rates, sa.and_(rates.c.currency == deals.c.currency, rates.c.first_day <= day, rates.c.next_day > day)

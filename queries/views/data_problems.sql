@@ -1,0 +1,167 @@
+-- One row per row of a table and problem with it that moves a number on some page, of what the database does not refuse
+-- already: what is missing, what an older system stored, and what has become wrong since, such as a person who left.
+-- It is one from first_day until before next_day, where those are not null.
+-- Every arm names its problem as a constant, so that asking for one problem runs one arm.
+create view analytics.data_problems with (security_invoker = true) as
+with
+working as (
+  select user_id from public.crm_profiles where is_active
+),
+rated as (  -- from its first rate on a currency has one on every day
+  select currency, min(first_day) as since from analytics.exchange_rates_over_time group by currency
+)
+select 'history_unreadable' as problem, 'crm_organizers' as table_name, organizer.id as record_id,
+  organizer.company_name as record, organizer.id as organizer_id, organizer.assigned_to as owner_id,
+  format('%s of %s entries are no event with a day', told.wrong, told.entries) as detail,
+  null::date as first_day, null::date as next_day
+from public.crm_organizers as organizer
+cross join lateral (
+  select count(*) as entries,
+    count(*) filter (where jsonb_typeof(value) <> 'object' or app.day_of(value ->> 'event_date') is null) as wrong
+  from jsonb_array_elements(organizer.event_history)) as told
+where told.wrong > 0
+union all
+select 'history_amount', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s of %s entries', told.wrong, told.entries), null, null
+from public.crm_organizers as organizer
+cross join lateral (
+  select count(*) as entries,
+    count(*) filter (where coalesce(jsonb_typeof(value -> 'revenue'), 'null') <> 'null'
+      and not case when jsonb_typeof(value -> 'revenue') = 'number'
+        then (value ->> 'revenue')::numeric between 0 and 9999999999999999 else false end) as wrong
+  from jsonb_array_elements(organizer.event_history)) as told
+where told.wrong > 0
+union all
+select 'satisfaction_wrong', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s of %s entries', told.wrong, told.entries), null, null
+from public.crm_organizers as organizer
+cross join lateral (
+  select count(*) as entries,
+    count(*) filter (where coalesce(jsonb_typeof(value -> 'satisfaction'), 'null') <> 'null'
+      and not case when jsonb_typeof(value -> 'satisfaction') = 'number'
+        then (value ->> 'satisfaction')::numeric between 1 and 5 else false end) as wrong
+  from jsonb_array_elements(organizer.event_history)) as told
+where told.wrong > 0
+union all
+select 'satisfaction_missing', 'crm_organizers', organizer.id, organizer.company_name, organizer.id,
+  organizer.assigned_to, format('%s of %s events', told.missing, told.entries), null, null
+from public.crm_organizers as organizer
+cross join lateral (
+  select count(*) as entries,
+    count(*) filter (where coalesce(jsonb_typeof(value -> 'satisfaction'), 'null') = 'null') as missing
+  from jsonb_array_elements(organizer.event_history)
+  where jsonb_typeof(value) = 'object' and app.day_of(value ->> 'event_date') is not null) as told
+where told.missing > 0 and organizer.status <> 'archived'
+union all
+select 'won_without_events', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('won %s, no event is known', deals.won), null, null
+from public.crm_organizers as organizer
+join (
+  select organizer_id, count(*) as won from public.crm_opportunities where status = 'won' group by organizer_id
+) as deals on deals.organizer_id = organizer.id
+where organizer.status <> 'archived'
+  and not exists (select from analytics.known_events as event where event.organizer_id = organizer.id)
+  and not exists (
+    select from jsonb_array_elements(organizer.event_history)
+    where jsonb_typeof(value) = 'object' and app.day_of(value ->> 'event_date') is not null)
+union all
+select 'organizer_twice', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s organizers bear this name', organizer.same), null, null
+from (
+  select *, count(*) over (partition by trim(app.fold(company_name))) as same
+  from public.crm_organizers where status <> 'archived'
+) as organizer
+where organizer.same > 1
+union all
+select 'no_contacts', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to, '', null, null
+from public.crm_organizers as organizer
+where organizer.status <> 'archived'
+  and not exists (select from public.crm_contacts as contact where contact.organizer_id = organizer.id)
+union all
+select 'no_decision_maker', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('none of %s', people.contacts), null, null
+from public.crm_organizers as organizer
+join (
+  select organizer_id, count(*) as contacts from public.crm_contacts
+  group by organizer_id having not bool_or(is_decision_maker)
+) as people on people.organizer_id = organizer.id
+where organizer.status <> 'archived'
+union all
+select 'organizer_without_owner', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, null, '', null, null
+from public.crm_organizers as organizer
+where organizer.assigned_to is null and organizer.status <> 'archived'
+union all
+select 'organizer_of_leaver', 'crm_organizers', organizer.id, organizer.company_name, organizer.id,
+  organizer.assigned_to, '', null, null
+from public.crm_organizers as organizer
+where organizer.assigned_to not in (select user_id from working) and organizer.status <> 'archived'
+union all
+select 'overdue', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
+  format('expected %s', deal.expected_close_date), deal.expected_close_date + 1, null
+from public.crm_opportunities as deal
+where deal.status = 'open' and deal.expected_close_date is not null
+union all
+select 'undated', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
+from public.crm_opportunities as deal
+where deal.status = 'open' and deal.expected_close_date is null
+union all
+select 'worthless', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
+from public.crm_opportunities as deal
+where deal.status = 'open' and deal.value = 0
+union all
+select 'open_without_rate', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
+  format('%s %s', deal.currency, deal.value), null, rated.since
+from public.crm_opportunities as deal
+left join rated on rated.currency = deal.currency
+where deal.status = 'open'
+union all
+select 'closed_without_rate', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
+  format('%s %s, %s on %s', deal.currency, deal.value, deal.status, deal.actual_close_date), null, null
+from public.crm_opportunities as deal
+left join rated on rated.currency = deal.currency
+where deal.status in ('won', 'lost') and coalesce(rated.since > deal.actual_close_date, true)
+union all
+select 'opportunity_without_owner', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, null, '', null, null
+from public.crm_opportunities as deal
+where deal.status = 'open' and deal.assigned_to is null
+union all
+select 'opportunity_of_leaver', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
+from public.crm_opportunities as deal
+where deal.status = 'open' and deal.assigned_to not in (select user_id from working)
+union all
+select 'stage_out_of_use', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
+  format('%s is %s', stage.name, case when stage.is_closed then 'a closed stage' else 'not active' end), null, null
+from public.crm_opportunities as deal
+join public.crm_pipeline_stages as stage on stage.id = deal.stage_id
+where deal.status = 'open' and (stage.is_closed or not stage.is_active)
+union all
+select 'activity_far_ahead', 'crm_activities', activity.id, activity.subject, activity.organizer_id, activity.user_id,
+  format('dated %s', to_char(activity.activity_date, 'FMYYYY-MM-DD')), null, null
+from public.crm_activities as activity
+where activity.activity_date > now() + interval '2 years'
+union all
+select 'task_undated', 'crm_activities', task.id, task.subject, task.organizer_id, task.user_id, '', null, null
+from public.crm_activities as task
+where task.is_task = true and task.task_status = 'pending' and task.due_date is null
+union all
+select 'task_of_leaver', 'crm_activities', task.id, task.subject, task.organizer_id, task.user_id, '', null, null
+from public.crm_activities as task
+where task.is_task = true and task.task_status = 'pending' and task.user_id not in (select user_id from working)
+union all
+select 'contact_time_zone', 'crm_contacts', contact.id, contact.full_name, contact.organizer_id, organizer.assigned_to,
+  contact.timezone, null, null
+from public.crm_contacts as contact
+join public.crm_organizers as organizer on organizer.id = contact.organizer_id
+where contact.timezone in (
+  select zone from (select distinct timezone as zone from public.crm_contacts) as zones where not app.is_time_zone(zone))
+union all
+select 'person_time_zone', 'crm_profiles', person.user_id, person.full_name, null, person.user_id, person.time_zone, null, null
+from public.crm_profiles as person
+where person.is_active and not app.is_time_zone(person.time_zone)
+union all
+select 'target_without_rate', 'crm_targets', target.id, format('Target from %s', target.period_start), null,
+  target.user_id, format('%s %s', target.currency, target.amount), null, rated.since
+from public.crm_targets as target
+left join rated on rated.currency = target.currency;
+
+comment on view analytics.data_problems is 'Rows that move a number on some page and should not, or fail to and should: one row per row and problem.';
