@@ -27,6 +27,7 @@ GROUPS: Final[Groups] = {
     "Review": [
         Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
         Page("forecast", "Forecast", ":material/query_stats:", "What the period will bring, and how sure.", EVERYBODY),
+        Page("engagement", "Engagement", ":material/forum:", "Who we talk to, and whom we have dropped.", EVERYBODY),
     ],
     "Administration": [
         Page("stages", "Stages", ":material/tune:", "Whether the probabilities are right.", EVERYBODY - {"rep"}),
