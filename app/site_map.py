@@ -22,16 +22,18 @@ Groups = Mapping[str, Sequence[Page]]
 
 EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "admin"))
 
-# Grouped as in the navigation. A page is here when it exists.
+# Grouped as in the navigation; the group without a name is in none. A page is here when it exists.
 GROUPS: Final[Groups] = {
     "Review": [
         Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
         Page("forecast", "Forecast", ":material/query_stats:", "What the period will bring, and how sure.", EVERYBODY),
         Page("engagement", "Engagement", ":material/forum:", "Who we talk to, and whom we have dropped.", EVERYBODY),
+        Page("health", "Health", ":material/favorite:", "Whom we risk losing, what it would cost, why.", EVERYBODY),
     ],
     "Administration": [
         Page("stages", "Stages", ":material/tune:", "Whether the probabilities are right.", EVERYBODY - {"rep"}),
     ],
+    "": [Page("organizer", "Organizer", ":material/apartment:", "One organizer, with everything.", EVERYBODY)],
 }
 # What answers each role's first question.
 FIRST: Final[Mapping[Role, str]] = {"rep": "pipeline", "manager": "forecast", "executive": "health", "admin": "stages"}
