@@ -25,6 +25,7 @@ EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "a
 # Grouped as in the navigation; the group without a name is in none. A page is here when it exists.
 GROUPS: Final[Groups] = {
     "Review": [
+        Page("overview", "Overview", ":material/space_dashboard:", "On track, what needs me, what changed.", EVERYBODY),
         Page("pipeline", "Pipeline", ":material/filter_alt:", "Where the money is and what is stuck.", EVERYBODY),
         Page("forecast", "Forecast", ":material/query_stats:", "What the period will bring, and how sure.", EVERYBODY),
         Page("engagement", "Engagement", ":material/forum:", "Who we talk to, and whom we have dropped.", EVERYBODY),
@@ -32,6 +33,7 @@ GROUPS: Final[Groups] = {
     ],
     "Administration": [
         Page("stages", "Stages", ":material/tune:", "Whether the probabilities are right.", EVERYBODY - {"rep"}),
+        Page("quality", "Data quality", ":material/rule:", "Which rows make the numbers less than true.", EVERYBODY),
     ],
     "": [Page("organizer", "Organizer", ":material/apartment:", "One organizer, with everything.", EVERYBODY)],
 }

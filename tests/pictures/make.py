@@ -39,8 +39,36 @@ def stages(page: Page) -> None:
     expect(page.locator(".st-key-card-history")).to_be_visible()
 
 
+def engagement(page: Page) -> None:
+    expect(page.locator(".st-key-card-movers .main-svg").first).to_be_visible()
+    expect(page.locator("[data-testid=stMetric] canvas, [data-testid=stMetric] svg.marks")).to_have_count(2)
+
+
+def health(page: Page) -> None:
+    # There as soon as the first refresh is done, which the dashboard starts by itself.
+    expect(page.locator(".st-key-card-model .main-svg").first).to_be_visible(timeout=180_000)
+    expect(page.locator(".st-key-card-retention .main-svg").first).to_be_visible()
+
+
+def overview(page: Page) -> None:
+    expect(page.locator(".st-key-card-track .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-card-health li").first).to_be_visible(timeout=180_000)  # after the first refresh
+
+
+def quality(page: Page) -> None:
+    expect(page.locator(".st-key-card-rows canvas").first).to_be_visible()
+
+
 # What must be there before a page's picture is taken.
-PAGES: Final[Mapping[str, Callable[[Page], None]]] = {"pipeline": pipeline, "forecast": forecast, "stages": stages}
+PAGES: Final[Mapping[str, Callable[[Page], None]]] = {
+    "overview": overview,
+    "pipeline": pipeline,
+    "forecast": forecast,
+    "engagement": engagement,
+    "health": health,
+    "stages": stages,
+    "quality": quality,
+}
 ADMINS: Final = {"stages": "Priya Raman"}  # who looks at the page instead
 
 
@@ -91,10 +119,19 @@ def stages_value(page: Page) -> None:
     save(page, "stages-value")
 
 
+def health_organizer(page: Page) -> None:
+    page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first.click(force=True)
+    page.get_by_role("dialog").get_by_role("link", name="Open the organizer's page").click()
+    expect(page.locator(".st-key-card-history .main-svg").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+    save(page, "organizer")
+
+
 # What is done on a page for a picture more.
 MORE: Final[Mapping[str, tuple[Callable[[Page], None], ...]]] = {
     "pipeline": (pipeline_drawer,),
     "forecast": (forecast_what_if, forecast_past),
+    "health": (health_organizer,),
     "stages": (stages_value,),
 }
 
