@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence, Set
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import streamlit as st
@@ -39,7 +40,9 @@ def pdf(page: "Overview") -> bytes:
     """The page as a PDF of one page; its text can be searched and copied."""
     from reportlab.pdfgen.canvas import Canvas
 
-    written, known = io.BytesIO(), _letters()
+    with _cutting:
+        known = _letters()
+    written = io.BytesIO()
     canvas = Canvas(written, pagesize=(WIDTH, HEIGHT), lang="en")
     canvas.setTitle(f"Overview · {page.filters}")
     canvas.setAuthor(page.organisation)
@@ -49,6 +52,9 @@ def pdf(page: "Overview") -> bytes:
     canvas.showPage()
     canvas.save()
     return written.getvalue()
+
+
+_cutting = Lock()  # for two who ask for the first one at once
 
 
 @cache  # a second or two, once a process: a font that is registered stays the one of its name

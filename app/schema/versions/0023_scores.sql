@@ -117,8 +117,9 @@ begin
     execute format('create or replace trigger %I before update of %s on %s for each row execute function public.update_updated_at_column()',
       format('update_%s_updated_at', replace(target::text, 'crm_', '')), edited, target);
     if target = 'public.crm_opportunities'::regclass then
-      execute format('create or replace trigger settle before insert or update of %s on %s for each row execute function app.settle_opportunity()',
-        edited, target);
+      execute format('create or replace trigger settle before insert or update of %s on %s for each row'
+        ' when (coalesce(current_setting(''eventos.undoing'', true), '''') = '''' or not app.runs_as_owner())'
+        ' execute function app.settle_opportunity()', edited, target);
       execute format('create or replace trigger keep_history after insert or update of %s or delete on %s for each row execute function app.keep_opportunity_history()',
         edited, target);
     end if;
