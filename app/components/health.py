@@ -16,6 +16,7 @@ from app.components import metrics, shell
 from app.components.markdown import literal
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, picture, table
+from app.components.scope_bar import COMPARED_FROM
 from app.estimates.churn import HORIZON, PATIENCE, SHORTEST
 from app.estimates.health import LOW_TO, MEDIUM_TO
 from queries.health import MOVED_OVER, Order, Segment
@@ -258,7 +259,9 @@ def moved_controls(scope: Scope) -> None:
         for which, label, day in zip(("start", "end"), ("From", "To"), moved_dates(scope), strict=True):
             key = _date_key(which, scope)
             st.session_state.setdefault(key, day)
-            st.date_input(label, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140)
+            st.date_input(
+                label, min_value=COMPARED_FROM, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140
+            )
 
 
 def _date_key(which: str, scope: Scope) -> str:

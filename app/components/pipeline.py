@@ -13,6 +13,7 @@ from app.charts.pipeline import Measure
 from app.components import metrics
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, table
+from app.components.scope_bar import COMPARED_FROM
 from queries.pipeline import Only
 from queries.scope import Scope
 from queries.units import Unit
@@ -174,7 +175,9 @@ def movement_controls(scope: Scope) -> None:
         ):
             key = _date_key(which, scope)
             st.session_state.setdefault(key, day)
-            st.date_input(label, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140)
+            st.date_input(
+                label, min_value=COMPARED_FROM, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140
+            )
         st.segmented_control(
             "Amount",
             list(_MEASURES),

@@ -41,6 +41,7 @@ SEGMENTS: Final = {"industry": "Industry", "company_size": "Company size", "lead
 NAMES: Final = ("period", "owner", *SEGMENTS, "currency", "as_of", "closing")
 FIRST_DAY: Final = date(1900, 1, 1)  # what the database takes
 LAST_DAY: Final = date(2200, 12, 31)
+COMPARED_FROM: Final = date(1899, 1, 1)  # a period before the first day; left open, Streamlit offers ten years only
 _TEAM: Final = "team-"  # before the id of a manager: them and everybody below them
 _DATES = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})")
 _STATE: Final = "scope"

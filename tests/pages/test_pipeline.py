@@ -286,3 +286,15 @@ def test_dates_of_the_movement_stay_within_what_is_known(opened: Open, company: 
     assert errors(app) == []
     pickers = [picker for picker in app.date_input if (picker.key or "").startswith("movement.")]
     assert all(picker.value <= picker.max for picker in pickers)
+
+
+@pytest.mark.parametrize(
+    ("page", "day"),
+    [
+        *((page, "2012-03-04") for page in ("pipeline", "forecast", "engagement", "health", "overview")),
+        *((page, "1900-01-01") for page in ("pipeline", "health")),
+    ],
+)
+def test_a_day_long_past_is_a_day_like_others(opened: Open, company: None, page: str, day: str) -> None:
+    app = opened("eve", page=page, as_of=day)
+    assert errors(app) == []
