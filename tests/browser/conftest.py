@@ -52,7 +52,7 @@ def drawer_of(page: Page, mark: Locator) -> Locator:
         expect(mark).to_be_visible()
         with suppress(Error):
             mark.click(force=True)
-            drawer.wait_for(timeout=10_000)
+            drawer.wait_for(timeout=30_000)
             return drawer
     raise AssertionError("the chart never took the click")
 
