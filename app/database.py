@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app import schema
-from app.errors import Conflict, ConnectionLost, Invalid, Misconfigured, NotAllowed, Refused, Unavailable
+from app.errors import Conflict, ConnectionLost, Invalid, Misconfigured, NotAllowed, NotFound, Refused, Unavailable
 from app.settings import Settings
 from app.viewer import Organisation, Viewer
 
@@ -65,16 +65,18 @@ def reading(viewer: Viewer) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(viewer: Viewer, reason: str | None = None) -> Iterator[Connection]:
+def writing(
+    viewer: Viewer, reason: str | None = None, *, moves_data: bool = True, timeout: int = _WRITE_TIMEOUT
+) -> Iterator[Connection]:
     """Yields a connection that changes what the viewer may change; committed at the end of the block, if it ends well.
 
-    The reason goes into the audit with every change.
+    The reason goes into the audit with every change. What no page shows does not move the data version. `timeout` is in
+    seconds, of each statement.
     """
-    with _transaction(
-        _opened().writing, _WRITE_TIMEOUT, {**_bound(viewer), "eventos.reason": reason or ""}
-    ) as connection:
+    with _transaction(_opened().writing, timeout, {**_bound(viewer), "eventos.reason": reason or ""}) as connection:
         yield connection
-    _data_has_changed()  # here at once; elsewhere when the notice arrives
+    if moves_data:
+        _data_has_changed()  # here at once; elsewhere when the notice arrives
 
 
 @contextmanager
@@ -87,7 +89,7 @@ def owning() -> Iterator[Connection]:
     engine = create_engine(
         _settings.migration_database_url, poolclass=NullPool, connect_args=_AT_CONNECT, hide_parameters=True
     )
-    with _explained(), engine.begin() as connection:
+    with explained(), engine.begin() as connection:
         yield connection
     _data_has_changed()
 
@@ -123,7 +125,7 @@ def data_version() -> int:
 
 def ping() -> None:
     """Returns when the database answers; raises Unavailable when it doesn't in time."""
-    with _explained(), _opened().reading.connect() as connection:
+    with explained(), _opened().reading.connect() as connection:
         connection.execute(select(1))
 
 
@@ -155,7 +157,7 @@ def connect(settings: Settings) -> None:
     )
     event.listen(engine, "do_connect", _ImpatientConnection.open)
     try:
-        with _explained(), engine.connect() as connection:
+        with explained(), engine.connect() as connection:
             if findings := unsafe(connection):
                 raise Misconfigured(" ".join(["The app refuses to serve this database.", *findings]))
             schema.check(connection)
@@ -262,7 +264,7 @@ def _transaction(engine: Engine, timeout: int, settings: Mapping[str, str]) -> I
         "idle_in_transaction_session_timeout": f"{_IDLE_TIMEOUT}s",
     }
     values = {name.replace(".", "_"): value for name, value in {**settings, **limits}.items()}
-    with _explained(), engine.connect() as connection:
+    with explained(), engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, _ImpatientConnection)  # noqa: S101  (the pool's only kind)
         try:
@@ -303,6 +305,8 @@ class _ImpatientConnection(psycopg.Connection[Any]):
 # What the database refused, in words --------------------------------------------------------------------------
 
 _LOST = "The connection to the database broke. Nothing was saved by this step; try again in a moment."
+# Raised by functions of ours, whose sentence is for people.
+_OURS: Mapping[str, type[Refused]] = {"U0001": Conflict, "U0002": NotAllowed, "U0003": NotFound}
 _STATES: Mapping[str, tuple[type[Refused], str]] = {
     "22": (Invalid, "A value does not have the form that is expected here."),
     "42501": (NotAllowed, "Your role does not allow this. Nothing was changed."),
@@ -330,7 +334,7 @@ _STATES: Mapping[str, tuple[type[Refused], str]] = {
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turns what the driver raises in the block into refusals; what it can't explain stays a defect."""
     try:
         yield
@@ -359,6 +363,8 @@ def _refusal(error: DBAPIError) -> Refused | None:
         if isinstance(cause, psycopg.OperationalError):
             return Unavailable("The database can't be reached. Nothing was lost; try again in a moment.")
         return None
+    if state in _OURS:
+        return _OURS[state](cause.diag.message_primary or "")
     if state.startswith("23") or state == "P0001":
         return _invalid(cause)
     for prefix in (state, state[:3], state[:2]):
