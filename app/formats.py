@@ -120,3 +120,10 @@ def more_days(now: Any, before: Any) -> str | int | None:
         return None
     difference = round(float(now) - float(before))
     return f"{difference:+,}{GAP}day{'' if abs(difference) == 1 else 's'}" if difference else 0
+
+
+def quoted(value: object) -> str:
+    """What somebody wrote, as a sentence repeats it: short, and with nothing in it that a terminal would obey."""
+    text = str(value)
+    shown = "".join(character if character.isprintable() else "�" for character in text[:60])
+    return f"“{shown}{'…' if len(text) > 60 else ''}”"

@@ -69,13 +69,6 @@ changes = sa.Table(
     Column("undoes", Uuid),
 )
 
-templates = sa.Table(
-    "crm_email_templates",
-    v.catalogue,
-    Column("name", Text),
-    Column("is_active", Boolean),
-)
-
 _LATEST = 200  # changes: more than a year of somebody who changes one every other day
 _FIELDS = ("name", "order_index", "color", "is_active", "is_closed", "is_won", "default_probability", "is_deleted")
 
@@ -218,7 +211,8 @@ def held(stage_id: UUID) -> Statement:
 @question(name=text("Template"))
 def template_names() -> Statement:
     """The email templates that an automatic action may send, by name."""
-    return sa.select(templates.c.name).where(templates.c.is_active).distinct().order_by(templates.c.name)
+    templates = v.email_templates.c
+    return sa.select(templates.name).where(templates.is_active).distinct().order_by(templates.name)
 
 
 @question(

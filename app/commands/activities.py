@@ -1,18 +1,53 @@
-"""What people note down of their work: something that was done, and a task that is done now."""
+"""What people do with activities: what was done is noted down, a task is done now, put off or called off.
 
+`ids` are one or several; what a verb with a key raises: see app.commands.records.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as _insert
 
+from app.commands import records
+from app.commands.records import Done
 from app.database import writing
-from app.errors import Conflict
+from app.errors import Conflict, InvalidFields
+from app.fields import ACTIVITY
 from app.viewer import Viewer
 from queries.vocabulary import activities, withdraw_activity
 
 Loggable = Literal["call", "email", "meeting", "note"]
+
+create = partial(records.create, ACTIVITY)
+edit = partial(records.edit, ACTIVITY)
+edit_many = partial(records.edit_many, ACTIVITY)
+delete = partial(records.delete, ACTIVITY)
+
+
+def complete_tasks(*, by: Viewer, ids: Sequence[UUID], key: UUID, reason: str | None = None) -> Done:
+    """Completes the tasks now, which is when they count as activities."""
+    return _settle(by, ids, "completed", key, reason)
+
+
+def cancel(*, by: Viewer, ids: Sequence[UUID], key: UUID, reason: str | None = None) -> Done:
+    """Calls the tasks off: they will never count as activities."""
+    return _settle(by, ids, "cancelled", key, reason)
+
+
+def _settle(by: Viewer, ids: Sequence[UUID], status: str, key: UUID, reason: str | None) -> Done:
+    def wanted(row: records.Row) -> dict[str, str]:
+        if not row["is_task"]:
+            raise InvalidFields({"type": f"{row['subject']} is no task."})
+        return {"task_status": status}
+
+    def write(db: sa.Connection) -> tuple[str, Sequence[UUID]]:
+        return records.changed(db, by, ACTIVITY, ids, wanted, status)
+
+    return records.once(by=by, key=key, reason=reason, write=write)
 
 
 def log(*, by: Viewer, activity_id: UUID, organizer_id: UUID, kind: Loggable, subject: str) -> None:

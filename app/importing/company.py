@@ -12,9 +12,9 @@ from sqlalchemy import Connection, column, func, select, table
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import Refused
+from app.formats import quoted
 from app.importing.reading import id_of
 from app.importing.records import Origin, Person, Stage
-from app.importing.values import quoted
 
 # The schema document's own stages: replaced by the export's while nothing uses them and nobody has edited them.
 DEFAULT_STAGES = ("Lead", "Qualified", "Proposal", "Negotiation", "Won", "Lost")

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from app.formats import quoted
 from app.importing.files import Layout
-from app.importing.values import TRANSFORMATIONS, Style, UnusableError, quoted
+from app.importing.values import TRANSFORMATIONS, Style, UnusableError
 
 CELL = re.compile(r"\{([^{}]+)\}")  # in a text: {column}
 

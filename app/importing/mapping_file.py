@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.errors import Refused
+from app.formats import quoted
 from app.importing.files import Layout
 from app.importing.mapping import Expression, Lookup, Mapping, Source
 from app.importing.records import OBJECTS
-from app.importing.values import TRANSFORMATIONS, number_marks, quoted
+from app.importing.values import TRANSFORMATIONS, number_marks
 
 BUILT_IN = Path(__file__).parent / "mappings"
 SETTINGS = ("vendor", "name", "currency", "dates", "numbers", "time_zone", "delimiter", "encoding")

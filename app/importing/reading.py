@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID, uuid5
 
 from app.errors import Refused
+from app.formats import quoted
 from app.importing import files
 from app.importing.mapping import Cells, Expression, Lookup, Mapping, NoColumnError, Source, cell
 from app.importing.records import (
@@ -25,7 +26,7 @@ from app.importing.records import (
     Record,
     Stage,
 )
-from app.importing.values import Style, UnusableError, quoted
+from app.importing.values import Style, UnusableError
 
 # Every id is made from the vendor, the kind of record and the key there: the same export gives the same ids.
 NAMESPACE = UUID("5b1f0c6e-8f0b-4d0e-9a53-2d8a8c2f7e11")

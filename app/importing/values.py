@@ -9,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from app.errors import Refused
+from app.formats import quoted
 
 # Formats with a time of day beside the export's own dates, so that a mapping need not list what every system writes.
 ISO_MOMENTS = (
@@ -206,12 +207,6 @@ TRANSFORMATIONS: dict[str, Callable[[str, Style], str]] = {
     "website": _website,
     "lower": lambda value, _: value.lower(),
 }
-
-
-def quoted(value: str) -> str:
-    """Return a value as a sentence shows it: short, and with nothing in it that a terminal would obey."""
-    shown = "".join(character if character.isprintable() else "�" for character in value[:60])
-    return f"“{shown}{'…' if len(value) > 60 else ''}”"
 
 
 def number_marks(sample: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.components.export import harmless
 from app.errors import Refused
+from app.formats import quoted
 from app.importing import values
 from app.importing.values import Style, UnusableError
 
@@ -175,5 +176,5 @@ def test_what_our_own_export_made_harmless_comes_back_as_it_was(text: str, start
 
 @given(st.text(max_size=200))
 def test_a_quoted_value_can_be_shown_anywhere(text: str) -> None:
-    assert values.quoted(text).isprintable()
-    assert len(values.quoted(text)) <= 63
+    assert quoted(text).isprintable()
+    assert len(quoted(text)) <= 63
