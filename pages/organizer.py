@@ -7,11 +7,12 @@ import streamlit as st
 
 from app import identity
 from app.charts import health as charts
-from app.components import freshness
+from app.components import documents, drawer, editing, freshness, record
 from app.components import health as pieces
 from app.components import organizer as own
 from app.components.picture import picture
 from app.components.review import reading
+from app.fields import NOUNS
 from queries import health
 
 identity.require("rep", "manager", "executive", "admin")
@@ -44,7 +45,9 @@ def body() -> None:
         return
     row = found.frame.iloc[0].to_dict()
 
+    editing.strips(read.viewer)
     own.head(row)
+    record.head(read.viewer, "organizer", which)
     own.headline(row, found.columns, scores.frame, read.scope)
     left, right = st.columns([3, 2])
     with left:
@@ -68,7 +71,9 @@ def body() -> None:
         own.contacts(people, setting)
         own.events(events, setting)
         own.notes(notes, setting)
-        own.documents(papers, setting)
+        documents.card(papers, setting, read.viewer, which)
+        record.history(read.viewer, NOUNS["organizer"], which)
 
 
 freshness.live(body)
+drawer.place({**editing.drawers(), **documents.drawers()})

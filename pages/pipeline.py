@@ -8,15 +8,16 @@ import streamlit as st
 
 from app import formats, identity
 from app.charts import pipeline as charts
-from app.components import drawer, freshness
+from app.components import drawer, editing, freshness
 from app.components import pipeline as pieces
+from app.components.deals import draw as draw_deals
 from app.components.picture import Answer, picture
 from app.components.pipeline import NOTHING, SHOWN
 from app.components.review import opened, reading
 from app.estimates.survival import CONVERSION, conversion
 from queries import pipeline
 
-identity.require("rep", "manager", "executive", "admin")
+viewer = identity.require("rep", "manager", "executive", "admin")
 
 BY_STAGE: Final = ("stage", "opportunities", "value", "expected_revenue", "default_probability", "without_rate")
 AGE: Final = ("stage", "opportunities", "median_age_days", "normal_age_days", "stalled")
@@ -25,6 +26,7 @@ MOVED: Final = ("label", "value", "expected_revenue", "opportunities")
 
 def body() -> None:
     """The page, drawn again whenever the data change."""
+    editing.strips(viewer)
     chosen_list, (only, meaning) = pieces.chosen_list()
     with opened("pipeline", "Pipeline") as read:
         scope = read.scope
@@ -79,7 +81,7 @@ def body() -> None:
         st.subheader("Opportunities", anchor=False)
         st.caption(meaning)
         pieces.list_switch()
-        pieces.opportunities(deals, setting, "list", f"{chosen_list} opportunities")
+        draw_deals(read, deals, f"{chosen_list} opportunities")
 
 
 def name_of(rows: Answer, key: str) -> str:
@@ -105,4 +107,4 @@ def movement_records(term: str) -> None:
 
 
 freshness.live(body)
-drawer.place({"stage": stage_records, "movement": movement_records})
+drawer.place({"stage": stage_records, "movement": movement_records, **editing.drawers()})

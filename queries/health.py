@@ -726,6 +726,7 @@ def score_history(scope: Scope, organizer_id: UUID) -> Statement:
 
 
 @question(
+    event_id=identifier("Event"),
     name=text("Event"),
     event_date=day("Day"),
     venue=text("Venue"),
@@ -739,6 +740,7 @@ def events(scope: Scope, organizer_id: UUID, limit: int = 500) -> Statement:
     held = v.organizer_events
     return (
         sa.select(
+            held.c.event_id,
             func.coalesce(held.c.name, "(no name)").label("name"),
             held.c.event_date,
             held.c.venue,

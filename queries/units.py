@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "money", "count", "share", "days", "rate", "number", "square", "text", "id", "color", "day", "moment", "flag"
+    "money", "amount", "count", "share", "days", "rate", "number", "square", "text", "id", "color", "day", "moment",
+    "flag",
 ]  # fmt: skip
 
 # Money stays Decimal until a chart draws it; everything that may be missing has a dtype that can say so.
 DTYPES: dict[Kind, str] = {
     "money": "object",
+    "amount": "object",  # Decimal, in the currency that its row names
     "count": "Int64",
     "share": "Float64",  # 0–1
     "days": "Float64",  # calendar days in the organisation's time zone
@@ -45,6 +47,11 @@ class Unit:
 def money(label: str, meaning: str = "") -> Unit:
     """Decimal in the scope's report currency, rounded to cents; None where no rate is known."""
     return Unit("money", label, meaning)
+
+
+def amount(label: str, meaning: str = "") -> Unit:
+    """Decimal in the currency that the row names; amounts of unlike currencies are never added."""
+    return Unit("amount", label, meaning)
 
 
 def count(label: str, meaning: str = "") -> Unit:

@@ -28,6 +28,7 @@ _NOT_FOR_NAMES = re.compile(r"[^\w.-]+")
 
 _FORMATS: Mapping[Kind, str] = {
     "money": "#,##0.00",
+    "amount": "#,##0.00",
     "count": "#,##0",
     "share": "0.0 %",
     "days": "0",
@@ -143,7 +144,7 @@ def _write(sheet: Any, row: int, column: int, value: Any, unit: Unit, style: Any
     if pd.isna(value):
         return
     match unit.kind:
-        case "money" | "count" | "share" | "days" | "rate" | "number":
+        case "money" | "amount" | "count" | "share" | "days" | "rate" | "number":
             sheet.write_number(row, column, float(value), style)
         case "day":
             sheet.write_datetime(row, column, value.to_pydatetime(), style)

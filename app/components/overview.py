@@ -220,7 +220,7 @@ def _difference(now: Any, before: Any) -> str | int | None:
 
 def _here() -> dict[str, list[str]]:
     """The choice as the query of an address, so that the page behind a number counts the same."""
-    return scope_bar.present()
+    return scope_bar.ADDRESS.now()
 
 
 def _needs(found: Answers, scope: Scope) -> list[Finding]:

@@ -22,6 +22,7 @@ from queries.units import Kind, Unit
 ICONS: Final = {"Chart": ":material/bar_chart:", "Table": ":material/table_rows:", "SQL": ":material/code:"}
 _NUMBERS: Final[Mapping[Kind, str]] = {
     "money": "%,.2f",
+    "amount": "%,.2f",
     "count": "%,d",
     "days": "%,.0f",
     "share": "percent",
@@ -162,13 +163,15 @@ def table(
     setting: Setting,
     widths: Mapping[str, int] | None = None,
     columns: Mapping[str, Any] | None = None,
-) -> None:
+    **options: Any,
+) -> Any:
     """The result as a table that can be searched and sorted; cells show text as it is. `widths` are in pixels.
 
-    `columns` are Streamlit's own for those that are more than text or numbers.
+    `columns` are Streamlit's own for those that are more than text or numbers. With `on_select` among the options, what
+    is selected.
     """
     shown = [name for name, unit in answer.columns.items() if unit.kind not in ("id", "color")]
-    st.dataframe(
+    return st.dataframe(
         answer.frame[shown].assign(**{name: _plain(answer.frame[name], unit) for name, unit in _read(answer, shown)}),
         column_config={
             name: _column(
@@ -183,11 +186,13 @@ def table(
         key=f"{key}.table",
         placeholder=formats.MISSING,
         alt=f"{title}: the table",
+        **options,
     )
 
 
 def _read(answer: Answer, shown: list[str]) -> list[tuple[str, Unit]]:
-    return [(name, unit) for name in shown if (unit := answer.columns[name]).kind in ("money", "rate", "moment")]
+    units = ((name, answer.columns[name]) for name in shown)
+    return [(name, unit) for name, unit in units if unit.kind in ("money", "amount", "rate", "moment")]
 
 
 def _plain(values: pd.Series, unit: Unit) -> pd.Series:
@@ -198,7 +203,7 @@ def _plain(values: pd.Series, unit: Unit) -> pd.Series:
 def _column(label: str, unit: Unit, width: int | None) -> Any:
     config = st.column_config
     match unit.kind:
-        case "money" | "count" | "share" | "days" | "rate" | "number":
+        case "money" | "amount" | "count" | "share" | "days" | "rate" | "number":
             return config.NumberColumn(label, help=unit.help or None, format=_NUMBERS.get(unit.kind, "plain"))
         case "day":
             return config.DateColumn(label, help=unit.help or None, format="YYYY-MM-DD")

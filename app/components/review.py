@@ -81,7 +81,7 @@ def reading(page: str, without: Collection[str] = ()) -> Iterator[Reading]:
     with asking(viewer) as ask:
         views = ask(views_of, viewer.id, page)
         offer = scope_bar.Offer.of(viewer, ask(choices))
-        parameters = scope_bar.parameters(page, lambda: saved_views.default_query(views))
+        parameters = scope_bar.ADDRESS.parameters(lambda: saved_views.default_query(views))
         used = {name: values for name, values in parameters.items() if name not in without}
         yield Reading(ask, viewer, offer, views, scope_bar.chosen(viewer, offer, used))
 
@@ -97,5 +97,5 @@ def opened(page: str, title: str, without: Collection[str] = ()) -> Iterator[Rea
     with head:
         if "closing" not in without:
             scope_bar.closing_switch(read.chosen)
-        saved_views.draw(read.viewer, page, read.views, scope_bar.as_query(scope_bar.present()))
+        saved_views.draw(read.viewer, page, read.views, scope_bar.ADDRESS)
     scope_bar.draw(read.viewer, read.offer, read.chosen)

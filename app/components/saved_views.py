@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from app.commands import saved_views
-from app.components import scope_bar, states
+from app.components import states
+from app.components.address import Address
 from app.components.markdown import literal
 from app.errors import Invalid
 from app.viewer import Viewer
@@ -23,8 +24,9 @@ def default_query(views: pd.DataFrame) -> str | None:
     return None if chosen.empty else str(chosen.iloc[0])
 
 
-def draw(viewer: Viewer, page: str, views: pd.DataFrame, query: str) -> None:
-    """The menu of views; `query` is what would be kept now."""
+def draw(viewer: Viewer, page: str, views: pd.DataFrame, address: Address) -> None:
+    """The menu of views; what the address chooses now would be kept."""
+    query = address.query()
     current = views.loc[views["query"] == query, "name"]
     with st.popover(literal(current.iloc[0]) if len(current) else "Views", icon=":material/bookmark:", key="views"):
         if views.empty:
@@ -32,13 +34,13 @@ def draw(viewer: Viewer, page: str, views: pd.DataFrame, query: str) -> None:
         rows: list[Any] = list(views.itertuples())
         for view in rows:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-                _row(viewer, page, UUID(view.view_id), view)
+                _row(viewer, page, UUID(view.view_id), view, address)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("Name of the present view", key=_NAME, max_chars=80, placeholder="My quarter")
             st.button("Save", key="views.save", on_click=_save, args=(viewer, page, query))
 
 
-def _row(viewer: Viewer, page: str, view_id: UUID, view: Any) -> None:
+def _row(viewer: Viewer, page: str, view_id: UUID, view: Any, address: Address) -> None:
     key, name = f"views.{view_id}", view.name
     if st.session_state.get(_RENAMING) == view_id:
         st.session_state.setdefault(f"{key}.name", name)
@@ -52,7 +54,7 @@ def _row(viewer: Viewer, page: str, view_id: UUID, view: Any) -> None:
         )
         return
     st.button(
-        literal(name), key=key, type="tertiary", width="stretch", on_click=scope_bar.choose_query, args=(view.query,)
+        literal(name), key=key, type="tertiary", width="stretch", on_click=address.choose_query, args=(view.query,)
     )
     st.button(
         "",

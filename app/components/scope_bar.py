@@ -1,29 +1,25 @@
 """What the reader has chosen to look at, the same on every review page, kept in the address.
 
-The session keeps the choice as the parameters of an address; the widgets show it and write it. The address is read when
-a page is opened, by link or by hand, and when the reader goes back or forward, and written whenever the choice changes,
-so that a view can be shared and bookmarked. (Streamlit's own `bind="query-params"` would put people's names there
-instead of their ids, drop what it doesn't know without a word, and forget the choice on the next page.)
+The session keeps the choice as the parameters of an address; the widgets show it and write it. (Streamlit's own
+`bind="query-params"` would put people's names there instead of their ids, drop what it doesn't know without a word, and
+forget the choice on the next page.)
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import formats
+from app.components.address import Address, Reading
 from app.components.markdown import literal
 from app.viewer import Viewer
 from queries.scope import Period, PeriodKind, Scope
-
-Parameters = dict[str, list[str]]
 
 # Relative to the as-of day, so that a bookmarked "this quarter" stays this quarter. The first is the default.
 PERIODS: Final[Mapping[str, tuple[str, PeriodKind, int]]] = {
@@ -44,7 +40,7 @@ LAST_DAY: Final = date(2200, 12, 31)
 COMPARED_FROM: Final = date(1899, 1, 1)  # a period before the first day; left open, Streamlit offers ten years only
 _TEAM: Final = "team-"  # before the id of a manager: them and everybody below them
 _DATES = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{4}-\d{2}-\d{2})")
-_STATE: Final = "scope"
+ADDRESS: Final = Address("scope", NAMES)
 
 
 @dataclass(frozen=True)
@@ -103,35 +99,9 @@ class Chosen:
         return " · ".join((self.scope.period.label, *self.filters, self.scope.currency))
 
 
-@dataclass
-class _Reading:
-    """The parameters, read one by one; what is unknown becomes a sentence and is left out."""
-
-    parameters: Mapping[str, Sequence[str]]
-    ignored: list[str] = field(default_factory=list)
-
-    def all(self, name: str, known: Iterable[str], what: str) -> list[str]:
-        given = list(dict.fromkeys(self.parameters.get(name, ())))
-        offered = set(known)
-        if unknown := [value for value in given if value not in offered]:
-            shown = ", ".join(value[:60] for value in unknown[:3]) + (" …" if len(unknown) > 3 else "")
-            self.ignored.append(f"The address names {what} that you don't have here: {shown}. It was left out.")
-        return [value for value in given if value in offered]
-
-    def one(self, name: str, read: Callable[[str], Any], what: str) -> Any:
-        given = list(self.parameters.get(name, ()))
-        if not given:
-            return None
-        try:
-            return read(given[-1])
-        except (KeyError, ValueError):
-            self.ignored.append(f"The address has {what} that can't be read: {given[-1][:60]}. It was left out.")
-            return None
-
-
 def chosen(viewer: Viewer, offer: Offer, parameters: Mapping[str, Sequence[str]]) -> Chosen:
     """The scope that the parameters describe for this viewer; whatever they hold, there is one."""
-    reading = _Reading(parameters)
+    reading = Reading(parameters)
     as_of = reading.one("as_of", lambda text: _past(text, viewer.today), "a date") or viewer.today
     fiscal = viewer.organisation.fiscal_year_first_month
     period = reading.one("period", lambda text: _period(text, as_of, fiscal), "a period")
@@ -185,72 +155,12 @@ def _period(text: str, as_of: date, fiscal_year_first_month: int) -> Period:
     return Period.of(kind, neighbour, fiscal_year_first_month)
 
 
-# The address and the session ---------------------------------------------------------------------------------
-
-
-def parameters(page: str, default_view: Callable[[], str | None]) -> Parameters:
-    """What is chosen on the page: from the address where it was just opened, or else from the session.
-
-    A page opened without a choice in its address keeps the one of the page before; without that, the viewer's default
-    view is taken.
-    """
-    kept: dict[str, Any] = st.session_state.setdefault(_STATE, {"page": None, "chosen": None})
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    if kept["page"] != page or went_back:
-        address = {name: values for name in NAMES if (values := st.query_params.get_all(name))}
-        if address or went_back:
-            kept["chosen"] = address
-        elif kept["chosen"] is None:
-            kept["chosen"] = _parsed(default_view() or "")
-        kept["page"] = page
-        _publish(kept["chosen"])
-    return dict(kept["chosen"])
-
-
-def present() -> Parameters:
-    """The choice as it is now."""
-    return dict(st.session_state[_STATE]["chosen"])
-
-
-def choose(chosen_now: Parameters) -> None:
-    """Makes this the choice, in the session and in the address."""
-    st.session_state[_STATE]["chosen"] = chosen_now
-    _publish(chosen_now)
-
-
-def choose_query(query: str) -> None:
-    """Makes what stands after an address's question mark the choice."""
-    choose(_parsed(query))
-
-
-def clear() -> None:
-    """Back to the default of every filter."""
-    choose({})
-
-
-def as_query(chosen_now: Mapping[str, Sequence[str]]) -> str:
-    """The choice as it stands after an address's question mark."""
-    return urlencode([(name, value) for name in NAMES for value in chosen_now.get(name, ())])
-
-
-def _parsed(query: str) -> Parameters:
-    return {name: values for name, values in parse_qs(query).items() if name in NAMES}
-
-
-def _publish(chosen_now: Mapping[str, Sequence[str]]) -> None:
-    others = {name: st.query_params.get_all(name) for name in st.query_params if name not in NAMES}
-    wanted = others | {name: list(chosen_now[name]) for name in NAMES if chosen_now.get(name)}
-    if wanted != {name: st.query_params.get_all(name) for name in st.query_params}:
-        st.query_params.from_dict(wanted)
-
-
 # The bar -----------------------------------------------------------------------------------------------------
 
 
 def draw(viewer: Viewer, offer: Offer, choice: Chosen) -> None:
     """The widgets in one row that wraps; each shows the choice and changes it."""
-    scope, now = choice.scope, dict(st.session_state[_STATE]["chosen"])
+    scope, now = choice.scope, ADDRESS.now()
     names = {key: label for key, (label, *_) in PERIODS.items()} | {CUSTOM: "Other dates"}
     period = (now.get("period") or ["quarter"])[-1]
     is_custom = period not in PERIODS
@@ -313,7 +223,8 @@ def draw(viewer: Viewer, offer: Offer, choice: Chosen) -> None:
                 width=96,
             )
         if now:
-            st.button("Clear", icon=":material/filter_alt_off:", type="tertiary", on_click=clear, key="scope.clear")
+            icon = ":material/filter_alt_off:"
+            st.button("Clear", icon=icon, type="tertiary", on_click=ADDRESS.clear, key="scope.clear")
     for sentence in choice.ignored:
         st.warning(literal(sentence), icon=":material/link_off:")
     if scope.moment is not None:
@@ -364,8 +275,7 @@ def _period_label(key: str, name: str, scope: Scope, viewer: Viewer) -> str:
 
 
 def _set(name: str, values: Sequence[str]) -> None:
-    now: Parameters = {key: value for key, value in st.session_state[_STATE]["chosen"].items() if key != name}
-    choose(now | {name: list(values)} if values else now)
+    ADDRESS.choose(**{name: values})
 
 
 def _changed(name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from app import identity
-from app.components import links, states
+from app.components import address, links, search, states
 from app.components.links import Link
 from app.components.markdown import literal
 from app.site_map import Groups, first_page
@@ -54,6 +54,7 @@ def navigation(viewer: Viewer, groups: Groups) -> tuple[st.Page, Mapping[str, li
 
     # Streamlit takes the address from the page that it opens first: so that is none of ours.
     chosen = st.navigation([st.Page(begin, title="EventOS", default=True), *shown.values(), *others], position="hidden")
+    address.visiting(chosen.url_path)
     menu = {group: [shown[page.name] for page in members if page.name in shown] for group, members in groups.items()}
     return chosen, {group: members for group, members in menu.items() if group and members}
 
@@ -68,6 +69,7 @@ def sidebar(viewer: Viewer, menu: Mapping[str, list[st.Page]]) -> None:
     st.logo(str(MARK), size="large")
     with st.sidebar:
         st.markdown(f"**{literal(viewer.organisation.name)}**")
+        search.box()
         for group, pages in menu.items():
             with st.container(gap=None):
                 st.caption(group)

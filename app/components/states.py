@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from app.components import scope_bar
+from app.components.address import Address
 from app.components.markdown import literal
 from app.errors import Refused
 
@@ -21,12 +22,12 @@ def nothing_yet(what: str, how: str) -> None:
         st.caption(how, text_alignment="center", width="content")
 
 
-def filtered_to_nothing(filters: str, key: str) -> None:
+def filtered_to_nothing(filters: str, key: str, address: Address = scope_bar.ADDRESS) -> None:
     """An empty place that says which filters left nothing, and offers to clear them."""
     with st.container(horizontal_alignment="center", height=220, border=False, vertical_alignment="center"):
         st.markdown("**Nothing matches the filters**", text_alignment="center", width="content")
         st.caption(literal(filters), text_alignment="center", width="content")
-        st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=scope_bar.clear, key=f"{key}.clear")
+        st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=address.clear, key=f"{key}.clear")
 
 
 def attempt(change: Callable[[], None], done: str) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 import queries
 from app.settings import Settings
 from queries import pipeline
+from queries.history import Changes
 from queries.question import Question, question
 from queries.scope import Scope
 from queries.units import DTYPES, count, text
@@ -40,6 +41,13 @@ WITHOUT_SCOPE = {
     "queries.stages.held",
     "queries.stages.template_names",
     "queries.stages.changes_made",
+    *(
+        f"queries.history.{name}"
+        for name in (
+            *("of_record", "of_change", "changes", "people"),
+            *("goes_along", "duplicates", "drafts", "draft"),
+        )
+    ),
 }
 # What people have set is there before anything has happened.
 SETTINGS = ["default_probability", "set_probability", "commit_from", "best_case_from"]
@@ -89,6 +97,12 @@ def arguments(asked: Question[Any], scope: Scope) -> dict[str, Any]:
         "problem": "overdue",
         "stage_id": UUID(int=2),
         "bar": "without_rate",
+        "table": "crm_organizers",
+        "record_id": id_of("acme"),
+        "change": 1,
+        "asked": Changes(verb="update", person=UUID(int=1)),
+        "most": 5,
+        "form": NASTY,
     }
     parameters = inspect.signature(asked.build).parameters.values()
     return {one.name: some[one.name] for one in parameters if one.default is inspect.Parameter.empty}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.components.scope_bar import NAMES, Offer, as_query, chosen
+from app.components.scope_bar import ADDRESS, NAMES, Offer, chosen
 from app.viewer import Organisation, Viewer
 from queries.pipeline import choices
 from queries.scope import Scope
@@ -142,4 +142,4 @@ def test_whatever_an_address_holds_there_is_a_scope(parameters: dict[str, list[s
 
 
 def test_a_choice_is_written_as_an_address_in_one_order() -> None:
-    assert as_query({"currency": ["EUR"], "owner": ["a", "b"], "other": ["x"]}) == "owner=a&owner=b&currency=EUR"
+    assert ADDRESS.parsed("owner=a&currency=EUR&other=x&owner=b") == {"owner": ["a", "b"], "currency": ["EUR"]}

@@ -1,0 +1,7 @@
+"""Every opportunity that the viewer may see: find, sort, change one or many. `/opportunities?id=…` is one of them."""
+
+from app import identity
+from app.components import record_list
+
+identity.require("rep", "manager", "executive", "admin")
+record_list.page("opportunity")

@@ -1,0 +1,7 @@
+"""Every email template that the viewer may see: find, sort, change one or many. `/templates?id=…` is one of them."""
+
+from app import identity
+from app.components import record_list
+
+identity.require("rep", "manager", "executive", "admin")
+record_list.page("template")
