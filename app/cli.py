@@ -59,12 +59,13 @@ def run(
     refresh: Annotated[bool, typer.Option(help="Compute scores and calibration anew every day.")] = True,
 ) -> None:
     """Opens the dashboard: on a new embedded database with a demo company, on an existing one with what is there."""
-    from app import database, identity
+    from app import database, files, identity
     from app.jobs.daily import Daily
 
     with _settings(data_dir=data_dir, host=host, port=port, token=token, sign_in_as=sign_in_as) as settings:
         identity.check(settings)
         database.use(settings)
+        files.use(settings)
         _bring_forward(settings.data_dir, with_demo=not empty)
         chosen = _free_port(settings.host, settings.port)
         sign_in = identity.configure(settings, chosen)
@@ -263,6 +264,39 @@ def refresh(data_dir: DataDir = None) -> None:
 
 
 @cli.command()
+def deliver(data_dir: DataDir = None) -> None:
+    """Sends the emails that stages have written, over EVENTOS_SMTP, each at most once. Let cron do it, for example
+
+        */5 * * * *  MIGRATION_DATABASE_URL=… EVENTOS_SMTP=… EVENTOS_SMTP_FROM=… eventos deliver
+    """
+    from app import database
+    from app.jobs import delivery
+
+    with _settings(data_dir=data_dir) as settings, _progress() as progress:
+        database.use(settings)
+        counts = delivery.run(delivery.MailServer.at(settings.smtp, settings.smtp_from), progress)
+    typer.echo(", ".join(f"{count:,} {status}" for status, count in counts.items()) + ".")
+
+
+@cli.command(name="files")
+def files_(data_dir: DataDir = None) -> None:
+    """Removes the files of documents that were removed 30 days ago, and of uploads that were broken off.
+
+    The dashboard does so by itself on the embedded database. On a server of your own let cron do it, for example
+
+        45 4 * * *  MIGRATION_DATABASE_URL=… eventos files
+    """
+    from app import database, files
+    from app.jobs.files import sweep
+
+    with _settings(data_dir=data_dir) as settings, _progress() as progress:
+        database.use(settings)
+        files.use(settings)
+        removed = sweep(progress)
+    typer.echo(f"{removed:,} files removed.")
+
+
+@cli.command()
 def models(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole report cards.")] = False,
@@ -291,8 +325,8 @@ def check(
         bool, typer.Option("--recount", help="Count the activities anew first; pages wait for it meanwhile.")
     ] = False,
 ) -> None:
-    """Says whether the app would serve this database and its counts are right, and if not, why."""
-    from app import database
+    """Says whether the app would serve this database, its counts are right and files can be kept, and if not, why."""
+    from app import database, files
 
     with _settings(data_dir=data_dir) as settings:
         database.connect(settings)
@@ -302,6 +336,9 @@ def check(
             with database.owning() as connection:
                 _check_counts(connection, recount)
             typer.echo("The counts of activities are those of the activities.")
+        files.use(settings)
+        files.store().prove()
+        typer.echo("The file store keeps what it is given.")
 
 
 def _check_counts(connection: Any, recount: bool) -> None:

@@ -1,6 +1,7 @@
 """Where the data are and how to serve them: from the command line, the environment and `.streamlit/secrets.toml`."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ class Settings:
     database_url: str | None = field(default=None, repr=False)
     migration_database_url: str | None = field(default=None, repr=False)
     data_dir: Path = field(default_factory=lambda: user_data_path("eventos"))
+    files: str | None = None  # a directory or s3://bucket/prefix for documents; None: `files` in the data directory
+    files_endpoint: str | None = None  # of an S3 store that is not Amazon's
+    smtp: str | None = field(default=None, repr=False)  # smtp://user:password@host:587, for `eventos deliver`
+    smtp_from: str | None = None  # whom its emails come from
     host: str = "127.0.0.1"
     port: int | None = None  # None: the first free one from 8501 on
     token: str | None = field(default=None, repr=False)  # None: a new one at every start
@@ -37,12 +42,17 @@ class Settings:
         """The settings chosen on the command line, or else in the environment, or else in the secrets files."""
         secrets = _secrets()
 
-        def address(name: str) -> str | None:
-            return _checked(name, os.environ.get(name) or secrets.get(name))
+        def said(name: str) -> str | None:
+            value = os.environ.get(name) or secrets.get(name)
+            return str(value) if value else None
 
         return cls(
-            database_url=address("DATABASE_URL"),
-            migration_database_url=address("MIGRATION_DATABASE_URL"),
+            database_url=_checked("DATABASE_URL", said("DATABASE_URL")),
+            migration_database_url=_checked("MIGRATION_DATABASE_URL", said("MIGRATION_DATABASE_URL")),
+            files=_checked_files(said("EVENTOS_FILES")),
+            files_endpoint=said("EVENTOS_FILES_ENDPOINT"),
+            smtp=said("EVENTOS_SMTP"),
+            smtp_from=said("EVENTOS_SMTP_FROM"),
             has_identity_provider=isinstance(secrets.get("auth"), dict),
             **{name: value for name, value in chosen.items() if value is not None},
         )
@@ -76,12 +86,19 @@ def _secrets() -> dict[str, Any]:
     return secrets
 
 
-def _checked(name: str, address: object) -> str | None:
+def _checked_files(address: str | None) -> str | None:
+    """The address of the file store, or a sentence that says what it may be."""
+    if address and "://" in address and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", address):
+        raise Misconfigured(f"EVENTOS_FILES is {address}, and may be a directory or s3://bucket/prefix.")
+    return address
+
+
+def _checked(name: str, address: str | None) -> str | None:
     """The address with the driver that we use, or a sentence that does not repeat its password."""
     if not address:
         return None
     try:
-        url = make_url(str(address))
+        url = make_url(address)
     except (ArgumentError, ValueError):
         url = None
     if url is None or url.get_backend_name() not in ("postgresql", "postgres"):

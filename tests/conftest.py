@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from app import database as doors
-from app import embedded, schema
+from app import embedded, files, schema
 from app.settings import Settings
 from app.viewer import Viewer
 from tests import personas, tables
@@ -143,6 +143,7 @@ def at_the_start(server: embedded.Server, settings: Settings) -> Iterator[Connec
         root.execute("call pristine.restore()")
     if doors._settings is not settings or doors._doors is None:
         doors.connect(settings)
+    files.use(settings)
     with owner_of(server, name).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         yield connection
 

@@ -515,13 +515,19 @@ def learnt(effects: pd.DataFrame) -> str:
 
 
 def records(
-    answer: Answer, setting: Setting, key: str, title: str, note: str, widths: Mapping[str, int] | None = None
+    answer: Answer,
+    setting: Setting,
+    key: str,
+    title: str,
+    note: str,
+    widths: Mapping[str, int] | None = None,
+    columns: Mapping[str, Any] | None = None,
 ) -> None:
     """Records as a table under a line that says what they are, with the export."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(note, width="stretch")
         behind(key, title, answer, setting)
-    table(key, title, _on_the_viewer_s_clock(answer, setting), setting, widths)
+    table(key, title, _on_the_viewer_s_clock(answer, setting), setting, widths, columns)
 
 
 def records_menu(answer: Answer, setting: Setting, key: str, title: str) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from app import formats
 from app.charts import health as charts
 from app.components import health as pieces
-from app.components import metrics, shell
+from app.components import metrics, record, shell
 from app.components.markdown import literal
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, nothing_there, picture
@@ -185,6 +185,7 @@ def opportunities(deals: Answer, told: Mapping[str, pd.DataFrame], wins: Answer,
             f"{formats.counted(len(rows), 'opportunity', 'opportunities')}, {still} open ·"
             f" {formats.counted(len(wins.frame), 'opportunity', 'opportunities')} won in 12 months for {won}",
             {"name": 280, "owner": 130},
+            {"name": record.opener("opportunity", "deals.open", deals.frame["opportunity_id"].tolist(), "Opportunity")},
         )  # fmt: skip
 
 
@@ -225,7 +226,7 @@ def events(answer: Answer, setting: Setting) -> None:
         pieces.records(
             shown, setting, "events", "Events",
             f"{formats.counted(past, 'event')} held, {len(answer.frame) - past} planned or undated{mean}",
-            {"name": 220},
+            {"name": 220}, {"name": record.opener("event", "events.open", answer.frame["event_id"].tolist(), "Event")},
         )  # fmt: skip
 
 
@@ -238,7 +239,8 @@ def contacts(answer: Answer, setting: Setting) -> None:
             return
         deciding = int(answer.frame["is_decision_maker"].fillna(False).sum())
         note = f"{formats.counted(len(answer.frame), 'contact')}, {deciding} of whom decide"
-        pieces.records(answer, setting, "contacts", "Contacts", note, {"name": 150, "title": 150})
+        opener = record.opener("contact", "contacts.open", answer.frame["contact_id"].tolist(), "Name")
+        pieces.records(answer, setting, "contacts", "Contacts", note, {"title": 150}, {"name": opener})
 
 
 def lines() -> int:
@@ -284,18 +286,8 @@ def notes(answer: Answer, setting: Setting) -> None:
                 pin = ":material/keep: " if row.is_pinned else ""
                 title = f"**{literal(row.title)}** · " if isinstance(row.title, str) and row.title else ""
                 when = formats.day(row.written_at.tz_convert(setting.time_zone))
-                st.markdown(f"{pin}{title}:small[{literal(row.person)}, {when}]")
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.markdown(f"{pin}{title}:small[{literal(row.person)}, {when}]", width="stretch")
+                    record.link("note", row.note_id, "Open")
                 st.text(row.content)
         st.caption(formats.counted(len(rows), "note"))
-
-
-def documents(answer: Answer, setting: Setting) -> None:
-    """Its papers, as a list."""
-    with st.container(border=True, key="card-documents"):
-        st.subheader("Documents", anchor=False)
-        if answer.frame.empty:
-            nothing_there(setting, Empty("No documents", "Proposals and contracts will stand here."), "documents")
-            return
-        signed = int(answer.frame["is_signed"].fillna(False).sum())
-        note = f"{formats.counted(len(answer.frame), 'document')}, {signed} signed"
-        pieces.records(answer, setting, "documents", "Documents", note, {"file_name": 260})

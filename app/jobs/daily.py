@@ -1,4 +1,4 @@
-"""The refresh of every day, beside the pages: where the database is our own, nobody else would start it."""
+"""What is done beside the pages, because on our own database nobody else would: the refresh of every day, old files."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from typing import Final
 
 from app import database
 from app.errors import Refused
-from app.jobs import refresh
+from app.jobs import files, refresh
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +40,11 @@ class Daily(threading.Thread):
         while not self._stopped.wait(pause):
             pause = every
             try:
+                files.sweep()
                 with database.owning() as connection:
                     is_due = refresh.is_due(connection)
             except Refused as refusal:
-                _log.warning("Whether a refresh is due is not known: %s", refusal)
+                _log.warning("Nothing was removed or refreshed: %s", refusal)
                 continue
             if is_due and self._refresh():
                 _log.warning("The refresh failed; it is tried again in %d minutes.", every // 60)

@@ -53,13 +53,12 @@ def at_ours(owner: Connection, database: Settings, monkeypatch: pytest.MonkeyPat
 def test_it_says_what_it_can_do(eventos: Eventos) -> None:
     code, said, _ = eventos("--help")
     assert code == 0
-    assert {"run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "models", "check"} <= set(
-        said.split()
-    )
+    known = {"run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "files", "models", "check"}
+    assert known <= set(said.split())
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "models", "check"]
+    "command", ["run", "migrate", "demo", "import", "calibration", "forecast", "refresh", "files", "models", "check"]
 )
 def test_every_command_takes_a_data_directory(eventos: Eventos, command: str) -> None:
     assert "--data-dir" in eventos(command, "--help")[1]

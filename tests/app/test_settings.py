@@ -15,7 +15,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "project").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path / "project")
-    for name in ("DATABASE_URL", "MIGRATION_DATABASE_URL"):
+    for name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "EVENTOS_FILES", "EVENTOS_FILES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -77,3 +77,14 @@ def test_a_secrets_file_that_can_not_be_read_is_named(home: Path) -> None:
     write_secrets(home, "DATABASE_URL = postgresql://unquoted")
     with pytest.raises(Misconfigured, match=r"secrets\.toml is not valid TOML"):
         Settings.load()
+
+
+def test_files_lie_in_a_directory_or_in_a_bucket(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().files is None
+    for place in ("/srv/files", "files", "s3://bucket", "s3://bucket/of/eventos"):
+        monkeypatch.setenv("EVENTOS_FILES", place)
+        assert Settings.load().files == place
+    for place in ("gs://bucket/x", "s3://", "s3:///x", "file:///etc"):
+        monkeypatch.setenv("EVENTOS_FILES", place)
+        with pytest.raises(Misconfigured, match="may be a directory or s3://bucket/prefix"):
+            Settings.load()
