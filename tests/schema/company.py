@@ -53,6 +53,11 @@ crm_profiles            | S active                                              
 crm_user_roles          | S self                                                             | same                        | S all     | S all, I all, U all, D all
 crm_settings            | S all                                                              | same                        | S all     | S all, U all
 crm_saved_views         | S self, I self, U self, D self                                     | same                        | same      | same
+crm_drafts              | S self, I self, U self, D self                                     | same                        | same      | same
+crm_submissions         | S self, I self                                                     | same                        | same      | same
+crm_file_removals       | -                                                                  | -                           | S all     | S all
+crm_outbox              | -                                                                  | S organizer                 | S all     | S all, U all
+crm_undone              | S all                                                              | same                        | S all     | S all
 crm_audit               | -                                                                  | -                           | S all     | S all
 """
 
@@ -170,6 +175,24 @@ TABLES = {
         owner="user_id", owner_is_needed=True, touch="query = 'touched'",
         insert="(user_id, page, name, query) values (%(owner)s, 'pipeline', 'New', '')",
     ),
+    "crm_drafts": Table(
+        key="(user_id, form)", owner="user_id", owner_is_needed=True, touch="given = '{}'",
+        insert="(user_id, form, base, given) values (%(owner)s, 'note/new', '{}', '{}')",
+    ),
+    "crm_submissions": Table(
+        key="key", owner="user_id", owner_is_needed=True, touch="result = '{}'",
+        insert="(key, user_id) values (gen_random_uuid(), %(owner)s)",
+    ),
+    "crm_outbox": Table(
+        organizer="organizer_id", touch="status = 'cancelled'",
+        insert="(organizer_id, stage_id, template_name, recipient)"
+               " values (%(organizer)s, gen_random_uuid(), 'New', 'new@example.com')",
+    ),
+    "crm_undone": Table(key="change", touch="undone_by = '2'"),
+    "crm_file_removals": Table(
+        key="storage_path", touch="removed_at = now(), given_up_at = now()",
+        insert="(storage_path, keep_until) values ('new', now())",
+    ),
     "crm_audit": Table(touch="reason = 'touched'"),
 }  # fmt: skip
 
@@ -182,11 +205,14 @@ def build(db: Session) -> None:
         db.insert("crm_organizers", id=organizer, company_name=organizer, assigned_to=assigned_to)
         db.insert("crm_contacts", organizer_id=organizer, full_name=owner, email=f"{owner}@client.example")
         db.insert("events", organizer_id=organizer, name="Gala")
+        db.insert("crm_outbox", organizer_id=organizer, stage_id="Lead", template_name="Offer", recipient="a@client.example")
         db.insert("crm_organizer_scores", organizer_id=organizer, scored_on="2026-01-01", engagement_score=1)
         db.insert("crm_organizer_health", organizer_id=organizer, scored_on="2026-01-01", health=1, observed_share=1)
         if assigned_to:
             db.insert("crm_organizers", company_name="Without opportunities", assigned_to=assigned_to)
             db.insert("crm_saved_views", user_id=owner, page="pipeline", name="Mine", query="")
+            db.insert("crm_drafts", user_id=owner, form="note/1", base="{}", given="{}")
+            db.insert("crm_submissions", key=owner, user_id=owner)
             # each in a quarter of its own, so that a target can be handed to anybody
             db.insert("crm_targets", user_id=owner, period_start=f"202{number}-01-01", amount=1)
     for pair in PAIRS.split():
@@ -206,6 +232,8 @@ def build(db: Session) -> None:
         db.run("delete from crm_opportunities where id = %s", id_of(f"deleted {pair}"))
     db.insert("crm_model_runs", model="churn", as_of="2026-01-01", n=1, events=1, cutoffs=[], held_out=[])
     db.insert("crm_refreshes", refreshed_on="2026-01-01")
+    db.insert("crm_undone", change="1", undone_by="2")
+    db.insert("crm_file_removals", storage_path="left", keep_until="2026-01-01")
     db.insert("crm_stage_changes", stage_id="Lead", made_by="ada", probability_before=20, probability=10, follows="new",
               opportunities=0, effect=0, currency="CAD", without_rate=0, reason="Too high")  # fmt: skip
     db.insert("crm_calibrations", as_of="2026-01-01", stages="[]", reliability="[]", scores="[]", fitted="{}")

@@ -99,10 +99,11 @@ DEPARTURES = [
     ),
     Departure(
         "full-text search in English, on company names and notes",
-        "without a language and without accents where `unaccent` is there; also on contacts, opportunities and activities",
+        "without a language and without accents where `unaccent` is there; also on contacts, opportunities, activities, "
+        "documents and templates; names with a slip where `pg_trgm` is there; the orders in which lists begin",
         "'evenements' did not find 'Événements', and English stems are wrong for names",
         gone=(r".*'english'.*",),
-        new=(r".*'simple'.*",),
+        new=(r".*'simple'.*", r"crm_\w+: index idx_\w+_similar .*", r"crm_\w+: index idx_\w+_(by_name|by_date|created) .*"),
     ),
     Departure(
         "columns with a default may be null",
@@ -130,6 +131,18 @@ DEPARTURES = [
         "duplicates, and nobody could say which contract was signed",
         new=(r"crm_contacts: index idx_contacts_one_email .*", r"crm_documents: index idx_documents_one_version .*",
              r"crm_documents: UNIQUE \(storage_path\)", r"crm_documents: CHECK \(\(\(is_signed = .*"),
+    ),
+    Departure(
+        "a document's row says where a file should be",
+        "a file is noted before it is written and when its row is removed; removed files are kept for 30 days",
+        "files stayed behind for ever, and rows without a file",
+        new=(r"crm_documents: trigger (keep|leave)_file",),
+    ),
+    Departure(
+        "stages have `auto_actions`, and nothing acts on them",
+        "entering a stage writes its emails into an outbox and its tasks, once an admin turns that on",
+        "a setting that does nothing is a promise that is broken",
+        new=(r"crm_opportunities: trigger (act_on_entry(_new)?|take_back_letters)",),
     ),
     Departure(
         "four tables have `updated_at` without a trigger; changes leave no trace and the last writer wins",

@@ -228,10 +228,11 @@ def test_a_file_s_name_is_a_name_and_no_path(acme: Session, name: str) -> None:
         acme.insert("crm_documents", **CHILDREN["crm_documents"] | {"organizer_id": "acme", "file_name": name})
 
 
-def test_the_uploader_signs_and_changes_nothing_else(acme: Session) -> None:
+def test_the_uploader_signs_and_says_what_it_is_and_changes_nothing_else(acme: Session) -> None:
     acme.insert("crm_documents", **CHILDREN["crm_documents"], organizer_id="acme")
     with acme.acting("rita"):
         assert acme.run("update crm_documents set is_signed = true, signed_at = now(), signed_by = uploaded_by") == 1
+        assert acme.run("update crm_documents set document_type = 'contract'") == 1
         for column in (
             "file_name",
             "storage_path",

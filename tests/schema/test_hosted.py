@@ -134,7 +134,7 @@ def test_it_works(hosted: Hosted, db: Session) -> None:
         assert db.row("select email, role from app.viewer()") == ("rita@example.com", "rep")
         assert db.one("select count(*) from app.record_history('crm_opportunities', %s)", id_of("gala")) == 1
         assert db.rows("select * from app.record_history('events', %s)", id_of("expo")) == []
-        assert len(db.rows("select * from app.search('gala')")) == 1
+        assert len(db.rows("select * from app.matches('crm_opportunities', 'gala')")) == 1
     with db.acting("ravi"):
         assert db.one("select count(*) from crm_opportunities") == 0
     db.run("delete from events")

@@ -35,6 +35,10 @@ def many(db: Session) -> Session:
            " from crm_organizers, generate_series(1, %s) as number where id = %s", MANY, acme)  # fmt: skip
     db.run("insert into crm_saved_views (user_id, page, name, query) select assigned_to, 'pipeline', number::text, ''"
            " from crm_organizers, generate_series(1, %s) as number where id = %s", MANY, acme)  # fmt: skip
+    db.run("insert into crm_drafts (user_id, form, base, given) select assigned_to, number::text, '{}', '{}'"
+           " from crm_organizers, generate_series(1, %s) as number where id = %s", MANY, acme)  # fmt: skip
+    db.run("insert into crm_submissions (key, user_id) select gen_random_uuid(), assigned_to"
+           " from crm_organizers, generate_series(1, %s) where id = %s", MANY, acme)  # fmt: skip
     return db
 
 
@@ -43,6 +47,7 @@ BY_ROW = [table for table in TABLES if table not in (
     "crm_pipeline_stages", "crm_stage_changes", "crm_stage_history", "crm_stage_stay_counts", "crm_activity_counts",
     "crm_email_templates", "crm_exchange_rates", "crm_profiles", "crm_user_roles", "crm_settings", "crm_audit",
     "crm_calibrations", "crm_calibration_overrides", "crm_forecast_adjustments", "crm_model_runs", "crm_refreshes",
+    "crm_undone", "crm_file_removals", "crm_outbox",
 )]  # fmt: skip
 
 

@@ -2,8 +2,12 @@
 
 # ruff: noqa: E501 (tables are read across)
 
+from uuid import UUID
+
+import psycopg
 import pytest
 
+from tests.personas import PERSONAS
 from tests.schema.session import Session, Statements
 from tests.tables import id_of
 
@@ -26,14 +30,21 @@ def found(db: Session) -> Session:
                   value=1, assigned_to=owner)  # fmt: skip
         db.insert("crm_activities", organizer_id=f"{owner}'s", type="call", subject="Called Müller", user_id=owner)
         db.insert("crm_notes", organizer_id=f"{owner}'s", content="Müller likes jazz", created_by=owner)
+        db.insert("crm_documents", organizer_id=f"{owner}'s", file_name="offer_Müller-2026.v2.pdf", file_type="application/pdf",
+                  file_size=1, storage_path=f"{owner}.pdf", uploaded_by=owner)  # fmt: skip
     return db
 
 
-def _search(db: Statements, words: str) -> list[str]:
-    return sorted(row.table_name for row in db.rows("select table_name from app.search(%s)", words))
+def _search(db: Statements, words: str, most: int = 50) -> list[str]:
+    """The tables of what is found, one for each record, templates left out: they are everybody's."""
+    found = db.rows("select table_name from app.search(%s, %s, most => %s)", words, EVERYWHERE, most)
+    return sorted(row.table_name for row in found)
 
 
-EVERYWHERE = ["crm_activities", "crm_contacts", "crm_notes", "crm_opportunities", "crm_organizers"]
+EVERYWHERE = [
+    "crm_activities", "crm_contacts", "crm_documents", "crm_notes", "crm_opportunities", "crm_organizers",
+]  # fmt: skip
+ALL = [*EVERYWHERE, "crm_email_templates"]
 
 
 @pytest.mark.parametrize(("words", "tables"), [
@@ -41,6 +52,7 @@ EVERYWHERE = ["crm_activities", "crm_contacts", "crm_notes", "crm_opportunities"
     ("muller ev", ["crm_organizers"]), ("ev muller", ["crm_organizers"]), ("ludenscheidt", ["crm_organizers"]),
     ("müller-lüdenscheidt", ["crm_organizers"]), ("gala muller", ["crm_opportunities"]), ("cafe", ["crm_opportunities"]),
     ("zoe@rita.example", ["crm_contacts"]), ("o'brien", ["crm_contacts"]), ("boss", ["crm_contacts"]), ("jazz", ["crm_notes"]),
+    ("offer", ["crm_documents"]), ("2026 v2", ["crm_documents"]), ("offer_Müller-2026.v2.pdf", ["crm_documents"]),
     ("muller nothing", []), ("", []), (" ", []), ("%", []), ("_", []), ("*", []), ("\\", []), ("'", []), ("!muller", EVERYWHERE),
     ("muller | nothing", []), ("muller & gala", ["crm_opportunities"]), (":*", []), ("(", []), ("x' or '1'='1", []), ("a:b<->c", []),
     ("'; drop table crm_notes; --", []), ("100%", ["crm_opportunities"]), ("é" * 5000, []),
@@ -50,12 +62,47 @@ def test_finds_all_words_and_takes_none_for_an_operator(found: Session, words: s
         assert _search(found, words) == tables
 
 
-@pytest.mark.parametrize(("name", "owners"), [
-    ("rita", 1), ("olaf", 1), ("ravi", 0), ("max", 1), ("mona", 1), ("eve", 2), ("ada", 2), ("dora", 0), ("nora", 0),
-])  # fmt: skip
-def test_shows_what_the_policies_show(found: Session, name: str, owners: int) -> None:
+@pytest.mark.parametrize("name", PERSONAS)
+def test_shows_what_the_policies_show(found: Session, name: str) -> None:
+    """Every row of the tables holds the word, so what is found is what the policy shows."""
+    found.insert("crm_email_templates", name="Müller", subject="Hello", body_html="Hello")
+    found.insert("crm_opportunities", organizer_id="olaf's", name="Müller of Ravi", stage_id="Lead", value=1,
+                 assigned_to="ravi")  # fmt: skip
+    found.insert("crm_activities", organizer_id="rita's", type="call", subject="Müller by Olaf", user_id="olaf")
+    found.insert("crm_organizers", company_name="Müller of nobody")
     with found.acting(name):
-        assert _search(found, "muller") == sorted(EVERYWHERE * owners)
+        for table in ALL:
+            shown = _ids(found, f"select id from {table}")
+            assert _ids(found, "select record_id from app.matches(%s, 'muller')", table) == shown, table
+            assert _ids(found, "select record_id from app.search('muller', %s, most => 50)", [table]) == shown, table
+            assert _ids(found, "select record_id from app.search('muler', %s, true, 50)", [table]) <= shown, table
+
+
+def _ids(db: Statements, statement: str, *values: object) -> set[UUID]:
+    return {which for (which,) in db.rows(statement, *values)}
+
+
+def test_tells_nobody_anything(found: Session) -> None:
+    with found.acting("rita"):
+        found.bind(None)
+        for statement in ("select app.matches('crm_notes', 'muller')", "select app.search('muller', '{crm_notes}')"):
+            with found.refused(psycopg.errors.InsufficientPrivilege, "Nobody is signed in"):
+                found.run(statement)
+
+
+def test_finds_a_name_with_a_slip_where_nothing_holds_the_word(found: Session) -> None:
+    found.insert("crm_email_templates", name="Müller", subject="Hello", body_html="Hello")
+    is_compared = found.one("select to_regprocedure('public.word_similarity(text, text)') is not null")
+    named = {"crm_organizers", "crm_opportunities", "crm_documents", "crm_email_templates"}
+    with found.acting("rita"):
+        for table in ALL:
+            matches = found.rows("select is_similar from app.matches(%s, 'Lüdenscheid muler')", table)
+            assert matches == ([(True,)] if is_compared and table == "crm_organizers" else []), table
+            alike = found.rows("select * from app.search('muler', %s, true)", [table])
+            assert len(alike) == (is_compared and table in named), table
+        assert len(found.rows("select * from app.search('zoe brienn', '{crm_contacts}', true)")) == is_compared
+        assert found.rows("select is_similar from app.matches('crm_organizers', 'muller')") == [(False,)]
+        assert found.rows("select * from app.matches('crm_organizers', 'entirely different')") == []
 
 
 def test_shows_a_deal_to_its_owner_and_to_its_organizer_s(found: Session) -> None:
@@ -76,9 +123,7 @@ def test_shows_a_deal_to_its_owner_and_to_its_organizer_s(found: Session) -> Non
 
 def test_gives_at_most_so_many_of_each_table(found: Session) -> None:
     with found.acting("eve"):
-        assert [
-            row.table_name for row in found.rows("select table_name from app.search('muller', 1) order by 1")
-        ] == EVERYWHERE
+        assert _search(found, "muller", most=1) == EVERYWHERE
 
 
 def test_asks_the_indexes(found: Session) -> None:
@@ -89,9 +134,9 @@ def test_asks_the_indexes(found: Session) -> None:
     )  # fmt: skip
     found.run("analyze crm_organizers")
     with found.acting("rita"):
-        assert len(found.rows("select * from app.search('2999')")) == 1
+        assert len(found.rows("select * from app.matches('crm_organizers', '2999')")) == 1
         before = _scans(found)
-        assert len(found.rows("select * from app.search('2998')")) == 1
+        assert len(found.rows("select * from app.matches('crm_organizers', '2998')")) == 1
         assert _scans(found) == before
         found.rows(
             "select * from crm_organizers where to_tsvector('simple', app.fold(company_name)) @@ to_tsquery('simple', '2998')"
