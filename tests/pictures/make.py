@@ -58,6 +58,15 @@ def quality(page: Page) -> None:
     expect(page.locator(".st-key-card-rows canvas").first).to_be_visible()
 
 
+def opportunities(page: Page) -> None:
+    expect(page.locator("[data-testid=stDataFrame] canvas").first).to_be_visible()
+
+
+def history(page: Page) -> None:
+    expect(page.get_by_role("heading", name="History", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Undo").first).to_be_visible()
+
+
 # What must be there before a page's picture is taken.
 PAGES: Final[Mapping[str, Callable[[Page], None]]] = {
     "overview": overview,
@@ -67,8 +76,10 @@ PAGES: Final[Mapping[str, Callable[[Page], None]]] = {
     "health": health,
     "stages": stages,
     "quality": quality,
+    "opportunities": opportunities,
+    "history": history,
 }
-ADMINS: Final = {"stages": "Priya Raman"}  # who looks at the page instead
+ADMINS: Final = {"stages": "Priya Raman", "history": "Priya Raman"}  # who looks at the page instead
 
 
 def at_rest(page: Page) -> None:
@@ -91,6 +102,13 @@ def pipeline_drawer(page: Page) -> None:
     page.locator(".st-key-card-by-stage .trace.bars").nth(1).locator(".point path").nth(2).click(force=True)
     expect(page.get_by_role("dialog").locator("canvas").first).to_be_visible()
     save(page, "pipeline-drawer")
+
+
+def pipeline_board(page: Page) -> None:
+    page.get_by_role("radio", name="Board").click()
+    expect(page.locator(".board article").first).to_be_visible()
+    page.locator(".st-key-card-list").scroll_into_view_if_needed()
+    save(page, "board")
 
 
 def forecast_what_if(page: Page) -> None:
@@ -128,7 +146,7 @@ def health_organizer(page: Page) -> None:
 
 # What is done on a page for a picture more.
 MORE: Final[Mapping[str, tuple[Callable[[Page], None], ...]]] = {
-    "pipeline": (pipeline_drawer,),
+    "pipeline": (pipeline_drawer, pipeline_board),
     "forecast": (forecast_what_if, forecast_past),
     "health": (health_organizer,),
     "stages": (stages_value,),
