@@ -44,7 +44,8 @@ def one(noun: str, record_id: UUID) -> Statement:
     table = NOUNS[noun].table
     record = _as_json(table)
     return sa.select(
-        sa.cast(record, sa.Text).label("record"), func.app.may_change(table.name, record).label("may_change")
+        sa.cast(record, sa.Text).label("record"),
+        func.app.may_change(sa.literal(table.name, sa.Text), record).label("may_change"),
     ).where(table.c.id == record_id)
 
 
@@ -85,9 +86,11 @@ def matches(noun: str, words: str, within: str | None = None) -> Statement:
         if within is not None:
             chosen = chosen.where(table.c.organizer_id == UUID(within))
     if words and noun == "event":  # which nobody searches elsewhere
-        chosen = chosen.where(func.app.fold(name).contains(func.app.fold(words), autoescape=True))
+        chosen = chosen.where(_holds(name, words))
     elif words:
-        found = func.app.matches(table.name, words).table_valued("record_id", "is_similar", name="found")
+        found = func.app.matches(sa.literal(table.name, sa.Text), sa.literal(words, sa.Text)).table_valued(
+            "record_id", "is_similar", name="found"
+        )
         chosen = chosen.where(table.c.id.in_(sa.select(found.c.record_id)))
     return chosen.order_by(func.lower(name), table.c.id).limit(MOST_MATCHES)
 
@@ -97,7 +100,7 @@ def people(words: str, among: Sequence[UUID] | None) -> Statement:
     """The people that a picker offers for what was typed; `among` these, or all who work here."""
     found = _working(among)
     if words:
-        found = found.where(func.app.fold(v.profiles.c.full_name).contains(func.app.fold(words), autoescape=True))
+        found = found.where(_holds(v.profiles.c.full_name, words))
     return found.add_columns(sa.literal("").label("detail")).limit(MOST_MATCHES)
 
 
@@ -144,17 +147,15 @@ def related(noun: str, record_id: UUID, most: int = MOST_RELATED) -> Statement:
     period_start=day("Quarter", "Its first day"),
     amount=money("Target", "In the currency that was asked for"),
 )
-def target_amounts(quarters: Sequence[date], currency: str, among: Sequence[UUID] | None) -> Statement:
-    """What each person is to win in each of these quarters, a row without an amount where nothing is set.
+def target_amounts(starts: Sequence[date], currency: str, among: Sequence[UUID] | None) -> Statement:
+    """What each person is to win in each of the quarters that start then, a row without an amount where nothing is set.
 
     `among` these people, or, for who sees all, everybody who sells or leads those who do.
     """
     people, targets = v.profiles.c, v.targets.c
     sells = sa.select(_roles.c.user_id).where(_roles.c.role.in_(("rep", "manager")))
     whose = people.user_id.in_(sells) if among is None else people.user_id.in_(among)
-    set_for = sa.and_(
-        targets.user_id == people.user_id, targets.period_start.in_(quarters), targets.currency == currency
-    )
+    set_for = sa.and_(targets.user_id == people.user_id, targets.period_start.in_(starts), targets.currency == currency)
     return (
         sa.select(people.user_id, people.full_name.label("person"), targets.period_start, targets.amount)
         .outerjoin(v.targets, set_for)
@@ -163,11 +164,24 @@ def target_amounts(quarters: Sequence[date], currency: str, among: Sequence[UUID
     )  # fmt: skip
 
 
+def _holds(name: sa.ColumnElement[str], words: str) -> sa.ColumnElement[bool]:
+    """Not by LIKE, in which % and _ are no letters."""
+    return func.strpos(func.app.fold(name), func.app.fold(words)) > 0
+
+
 def _as_json(table: sa.Table) -> sa.ColumnElement[Any]:
     pairs: list[sa.ColumnElement[Any]] = []
     for column in table.c:
-        pairs += sa.literal_column(f"'{column.name}'"), column
+        pairs += (
+            sa.literal_column(f"'{column.name}'"),
+            _moment(column) if isinstance(column.type, sa.DateTime) else column,
+        )
     return func.jsonb_build_object(*pairs)
+
+
+def _moment(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """The same text whoever looks: JSON says a moment on the clock of the connection."""
+    return func.to_char(func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
 
 
 def _working(among: Sequence[UUID] | None) -> sa.Select[tuple[UUID, str]]:
