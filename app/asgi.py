@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import database, identity
 from app.components import freshness
 from app.errors import Refused
-from app.site_map import first_page
+from app.site_map import FIRST, first_page
 
 _LOCKED = Path(__file__).with_name("locked.html")
 _HEADERS = {
@@ -193,8 +193,8 @@ def _prepare() -> None:
     import plotly.graph_objects as go
     import plotly.io as pio
 
-    for needed in ("app.components.pipeline", "app.components.review"):  # with the charts and questions they import
-        import_module(needed)
+    for name in FIRST.values():
+        import_module(f"app.components.{name}")  # with the charts and questions that it imports
     # Plotly's first figures, made at once in two threads, fail: it completes its own imports while drawing.
     pio.to_json(
         go.Figure([go.Bar(y=[1]), go.Scatter(y=[1]), go.Funnel(x=[1]), go.Waterfall(y=[1])], go.Layout(title=""))

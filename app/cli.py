@@ -267,7 +267,7 @@ def refresh(data_dir: DataDir = None) -> None:
 def deliver(data_dir: DataDir = None) -> None:
     """Sends the emails that stages have written, over EVENTOS_SMTP, each at most once. Let cron do it, for example
 
-        */5 * * * *  MIGRATION_DATABASE_URL=… EVENTOS_SMTP=… EVENTOS_SMTP_FROM=… eventos deliver
+    */5 * * * *  MIGRATION_DATABASE_URL=… EVENTOS_SMTP=… EVENTOS_SMTP_FROM=… eventos deliver
     """
     from app import database
     from app.jobs import delivery

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from app.estimates.forecast import DRAWS, ENOUGH_QUARTERS, Forecast, fit_new_business, simulate
 from app.estimates.stored import Fitted, from_text
-from queries import calibration, forecast, pipeline
+from queries import calibration, forecast, pipeline, scoped
 from queries.question import Question
 from queries.scope import ONE_DAY, Period, Scope
 
@@ -195,10 +195,10 @@ def _look_back(ask: Asking, scope: Scope, progress: Progress) -> LookBack:
     people = names[names["kind"] == "owner"].set_index("key")["label"]
     called = ask(calibration.stages, scope).set_index("stage_id")["stage"]
     by_owner, by_stage = _together(owners, "owner_id"), _together(stages, "stage_id")
-    owner = by_owner["owner_id"].map(people).fillna("(former colleague)").where(by_owner["owner_id"] != "", "(nobody)")
+    owner = by_owner["owner_id"].map(people).fillna(scoped.FORMER_COLLEAGUE)
     frames = (
         pd.DataFrame(periods, columns=[*_KEY, "won", "mean", *_QUANTILES, "forecast", "actual"]),
-        by_owner.assign(owner=owner),
+        by_owner.assign(owner=owner.where(by_owner["owner_id"] != "", scoped.NOBODY)),
         by_stage.assign(stage=by_stage["stage_id"].map(called).fillna("Unknown stage")),
     )
     return LookBack(*(frame.astype(dict.fromkeys(_KEY, "datetime64[s]")) for frame in frames))

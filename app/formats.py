@@ -66,6 +66,11 @@ def share(part: Any) -> str:
     return f"{percent:.1f}{GAP}%" if near_an_end else f"{rounded}{GAP}%"
 
 
+def whole_percent(part: Any) -> int:
+    """A share as a whole number of per cent."""
+    return round(float(part) * 100)
+
+
 def days(number: Any) -> str:
     """A length of time: 12 days."""
     if _missing(number):
@@ -112,6 +117,14 @@ def points(now: Any, before: Any) -> str | int | None:
         return None
     difference = round((float(now) - float(before)) * 100)
     return f"{difference:+d}{GAP}point{'' if abs(difference) == 1 else 's'}" if difference else 0
+
+
+def more(now: Any, before: Any) -> str | int | None:
+    """The change of a number, rounded and signed; None where there is nothing to compare with."""
+    if _missing(now) or _missing(before):
+        return None
+    difference = round(float(now) - float(before))
+    return f"{difference:+,}" if difference else 0
 
 
 def more_days(now: Any, before: Any) -> str | int | None:

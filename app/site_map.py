@@ -21,6 +21,7 @@ class Page:
 Groups = Mapping[str, Sequence[Page]]
 
 EVERYBODY: Final[frozenset[Role]] = frozenset(("rep", "manager", "executive", "admin"))
+_SEE_ALL: Final[frozenset[Role]] = frozenset(("executive", "admin"))
 
 # Grouped as in the navigation; the group without a name is in none. A page is here when it exists.
 GROUPS: Final[Groups] = {
@@ -44,7 +45,7 @@ GROUPS: Final[Groups] = {
         Page("stages", "Stages", ":material/tune:", "Whether the probabilities are right.", EVERYBODY - {"rep"}),
         Page("targets", "Targets", ":material/flag:", "What each person is to win in a quarter.", EVERYBODY),
         Page("outbox", "Outbox", ":material/outbox:", "Emails that stages have written.", EVERYBODY - {"rep"}),
-        Page("history", "History", ":material/history:", "Who changed what, when and why.", EVERYBODY - {"rep", "manager"}),
+        Page("history", "History", ":material/history:", "Who changed what, when and why.", _SEE_ALL),
         Page("quality", "Data quality", ":material/rule:", "Which rows make the numbers less than true.", EVERYBODY),
     ],
     "": [Page("organizer", "Organizer", ":material/apartment:", "One organizer, with everything.", EVERYBODY)],

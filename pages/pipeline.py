@@ -30,7 +30,7 @@ def body() -> None:
     chosen_list, (only, meaning) = pieces.chosen_list()
     with opened("pipeline", "Pipeline") as read:
         scope = read.scope
-        start, end = pieces.movement_dates(scope)
+        start, end = pieces.movement_days(scope).picked()
         headline, trend = read(pipeline.headline), read(pipeline.headline_trend)
         stages, stays = read(pipeline.expected_revenue_by_stage), read(pipeline.stage_stay_ends)
         moved, deals = read(pipeline.movement, start, end), read.first(pipeline.opportunities, SHOWN, only=only)
@@ -102,7 +102,7 @@ def stage_records(stage: str) -> None:
 def movement_records(term: str) -> None:
     """The opportunities behind a bar of the movement; they add up to it to the cent."""
     with reading("pipeline") as read:
-        records = read(pipeline.movement_records, *pieces.movement_dates(read.scope), term)
+        records = read(pipeline.movement_records, *pieces.movement_days(read.scope).picked(), term)
     pieces.moved(records, read.setting)
 
 

@@ -177,7 +177,7 @@ def overrides(scope: Scope) -> Statement:
     chosen = [] if scope.owners is None else [found.c.owner_id == sa.any_(scoped.ids(scope.owners))]
     return (
         sa.select(
-            found.c.owner_id, func.coalesce(v.profiles.c.full_name, "(former colleague)").label("owner"), found.c.n,
+            found.c.owner_id, scoped.name_of(found.c.owner_id).label("owner"), found.c.n,
             found.c.brier_override, found.c.brier_stage, found.c.saved, found.c.low, found.c.high, found.c.reason,
         )
         .select_from(

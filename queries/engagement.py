@@ -80,6 +80,31 @@ def _by_us(scope: Scope) -> list[ColumnElement[bool]]:
     ]
 
 
+def _done(scope: Scope, *conditions: ColumnElement[bool], within: sa.FromClause | None = None) -> sa.Subquery:
+    """The scope's activities that had happened at its moment; `within`, where the conditions are a row's of that.
+
+    What a rep or manager may see, their own and what was done with their organizers, is asked for one by one: each
+    part finds an index.
+    """
+    done, team = v.done_activities.c, scope.limited_to
+    wanted = sa.select(v.done_activities).where(*_happened(scope), *_by_us(scope), *conditions).correlate(within)
+    if scope.owners is not None or team is None:
+        return wanted.subquery("done")
+    theirs = sa.select(v.organizers.c.id).where(v.organizers.c.assigned_to == sa.any_(scoped.ids(team)))
+    with_theirs = sa.and_(done.organizer_id.in_(theirs), done.user_id != sa.all_(scoped.ids(team)))
+    own = done.user_id == sa.any_(scoped.ids(team))
+    return sa.union_all(wanted.where(own), wanted.where(with_theirs)).subquery("done")
+
+
+def _per_organizer(
+    scope: Scope, *conditions: ColumnElement[bool], within: sa.FromClause | None = None
+) -> sa.Select[Any]:
+    """How many of the scope's activities there were, and with how many organizers: one row."""
+    done = _done(scope, *conditions, within=within)
+    each = sa.select(func.count().label("n")).select_from(done).group_by(done.c.organizer_id).subquery("each_organizer")
+    return sa.select(func.coalesce(func.sum(each.c.n), 0).label("activities"), func.count(each.c.n).label("organizers"))
+
+
 def _counts(scope: Scope, start: datetime, end: datetime, kind: Kind | None = None) -> sa.Subquery:
     """Activities per quarter of an hour and type, from `start` until before `end`.
 
@@ -87,11 +112,9 @@ def _counts(scope: Scope, start: datetime, end: datetime, kind: Kind | None = No
     """
     done, segment = v.done_activities.c, scoped.segment(scope)
     of_kind = [] if kind is None else [done.type == kind]
-    quarter = v.quarter_hour(done.happens_at).label("quarter_hour")
-    counted = sa.select(quarter, done.type, func.count().label("activities")).group_by(quarter, done.type)
-    counted = counted.where(done.happens_at < end, *_happened(scope), *_by_us(scope), *of_kind)
     if scope.moment is not None or segment is not None:
-        return counted.where(done.happens_at >= start).subquery("counts")
+        counted = _done(scope, done.happens_at >= start, done.happens_at < end, *of_kind)
+        return _by_quarter(counted.c.happens_at, counted.c.type).subquery("counts")
     kept = v.activity_counts.c if scope.owners is None else v.activity_counts_by_person.c
     this_quarter = v.quarter_hour(func.now())
     whole = sa.select(kept.quarter_hour, kept.type, kept.activities).where(
@@ -101,16 +124,28 @@ def _counts(scope: Scope, start: datetime, end: datetime, kind: Kind | None = No
         whole = whole.where(v.activity_counts_by_person.c.user_id == sa.any_(scoped.ids(scope.owners)))
     if kind is not None:
         whole = whole.where(kept.type == kind)
-    rest = counted.where(done.happens_at >= func.greatest(sa.literal(start, v.Moment), this_quarter))
+    rest = _by_quarter(done.happens_at, done.type).where(
+        done.happens_at >= func.greatest(sa.literal(start, v.Moment), this_quarter),
+        done.happens_at < end,
+        *_happened(scope),
+        *_by_us(scope),
+        *of_kind,
+    )
     return sa.union_all(whole, rest).subquery("counts")
+
+
+def _by_quarter(happens_at: ColumnElement[Any], kind: ColumnElement[Any]) -> sa.Select[Any]:
+    quarter = v.quarter_hour(happens_at).label("quarter_hour")
+    return sa.select(quarter, kind, func.count().label("activities")).group_by(quarter, kind)
 
 
 def _accounts(scope: Scope) -> sa.Select[Any]:
     """The organizers in scope that are not archived."""
     accounts = v.organizers.c
     chosen = sa.select(accounts.id, accounts.company_name, accounts.assigned_to).where(accounts.status != "archived")
-    if scope.owners is not None:
-        chosen = chosen.where(accounts.assigned_to == sa.any_(scoped.ids(scope.owners)))
+    people = scoped.accountable(scope)
+    if people is not None:
+        chosen = chosen.where(accounts.assigned_to == sa.any_(scoped.ids(people)))
     for column, values in (
         (accounts.industry, scope.industries),
         (accounts.company_size, scope.company_sizes),
@@ -125,16 +160,16 @@ def _valued(scope: Scope) -> sa.Subquery:
     """The accounts with open opportunities, and what these are worth, unrounded; null without any rate."""
     accounts, deals = _accounts(scope).subquery("accounts"), v.open_opportunities
     rates = scoped.rates(scope, scope.as_of, scope.as_of)
-    holding = sa.or_(*scoped.holds(deals, scope.moment))
+    wanted = sa.select(deals.c.organizer_id, deals.c.currency, deals.c.value)
+    held = sa.union_all(*(wanted.where(holds) for holds in scoped.holds(deals, scope.moment))).subquery("held")
     amounts = (
         sa.select(
-            deals.c.organizer_id,
-            deals.c.currency,
+            held.c.organizer_id,
+            held.c.currency,
             func.count().label("n"),
-            func.sum(deals.c.value).label("value"),
+            func.sum(held.c.value).label("value"),
         )
-        .where(holding)
-        .group_by(deals.c.organizer_id, deals.c.currency)
+        .group_by(held.c.organizer_id, held.c.currency)
         .subquery("amounts")
     )
     return (
@@ -156,15 +191,21 @@ def _valued(scope: Scope) -> sa.Subquery:
     )
 
 
-def _since(scope: Scope, length: timedelta) -> list[ColumnElement[bool]]:
-    """Which activities happened within so many times 24 hours before the scope's moment, whoever did them."""
-    return [*_happened(scope), v.done_activities.c.happens_at > _until(scope) - length]
+def _since(scope: Scope, length: timedelta, accounts: sa.Subquery) -> list[ColumnElement[bool]]:
+    """Which activities with the accounts happened within so many times 24 hours before the scope's moment.
+
+    Whoever did them. Where the accounts are some people's, each finds its own in an index; where they are most of the
+    company's, all activities of the time are read at once, and what is not the accounts' is joined by nothing.
+    """
+    done = v.done_activities.c
+    theirs = [] if scoped.accountable(scope) is None else [done.organizer_id.in_(sa.select(accounts.c.id))]
+    return [*_happened(scope), done.happens_at > _until(scope) - length, *theirs]
 
 
 def _neglected(scope: Scope) -> sa.Subquery:
     """The accounts with open opportunities and without an activity in the last 30 days."""
-    valued, done = _valued(scope), v.done_activities.c
-    lately = sa.select(done.organizer_id).where(*_since(scope, LATELY)).distinct().subquery("lately")
+    valued, done, accounts = _valued(scope), v.done_activities.c, _accounts(scope).subquery("accounts")
+    lately = sa.select(done.organizer_id).where(*_since(scope, LATELY, accounts)).distinct().subquery("lately")
     # Not as "not in": of many it compares each with each.
     spoken_to = valued.outerjoin(lately, lately.c.organizer_id == valued.c.id)
     return sa.select(valued).select_from(spoken_to).where(lately.c.organizer_id.is_(None)).subquery("neglected")
@@ -173,7 +214,7 @@ def _neglected(scope: Scope) -> sa.Subquery:
 def _contacts(scope: Scope) -> sa.Subquery:
     """The contacts of the accounts in scope, known by its moment, and whether each was reached in the last 90 days."""
     accounts, contact, done = _accounts(scope).subquery("accounts"), v.contacts.c, v.done_activities.c
-    lately = sa.select(done.contact_id).where(*_since(scope, REACH), done.contact_id.is_not(None)).distinct()
+    lately = sa.select(done.contact_id).where(*_since(scope, REACH, accounts), done.contact_id.is_not(None)).distinct()
     reached = lately.subquery("reached")
     by_then = [] if scope.moment is None else [contact.created_at < scope.moment]
     return (
@@ -233,14 +274,6 @@ def _scores(scope: Scope, as_of: date | None = None) -> sa.Select[Any]:
     )
 
 
-def _name_of(person: ColumnElement[Any]) -> ColumnElement[str]:
-    return sa.case((person.is_(None), "(nobody)"), else_=func.coalesce(v.profiles.c.full_name, "(former colleague)"))
-
-
-def _organizer(name: ColumnElement[Any] = v.organizers.c.company_name) -> ColumnElement[str]:
-    return func.coalesce(name, "(not yours to see)")
-
-
 # Metrics -------------------------------------------------------------------------------------------------
 
 
@@ -269,11 +302,8 @@ def headline(scope: Scope) -> Statement:
 
 def _figures(scope: Scope, which: str) -> Statement:
     (start, end), done = _period(scope), v.done_activities.c
-    counts, contacts, neglected = _counts(scope, start, end), _contacts(scope), _neglected(scope)
-    total = sa.select(func.coalesce(func.sum(counts.c.activities), 0)).scalar_subquery()
-    in_period = [*_happened(scope), *_by_us(scope), done.happens_at >= start, done.happens_at < end]
-    spoken_to = sa.select(done.organizer_id).where(*in_period).distinct().subquery("spoken_to")
-    organizers = sa.select(func.count()).select_from(spoken_to).scalar_subquery()
+    contacts, neglected = _contacts(scope), _neglected(scope)
+    spoken = _per_organizer(scope, done.happens_at >= start, done.happens_at < end).subquery("spoken")
     decides = contacts.c.is_decision_maker
     reach = sa.select(
         func.count().label("contacts"),
@@ -294,8 +324,8 @@ def _figures(scope: Scope, which: str) -> Statement:
     )
     return sa.select(
         sa.literal(which).label("which"),
-        total.label("activities"),
-        organizers.label("organizers"),
+        spoken.c.activities,
+        spoken.c.organizers,
         reach.c.contacts,
         (reach.c.reached / sa.cast(func.nullif(reach.c.contacts, 0), sa.Numeric)).label("reached"),
         reach.c.decision_makers,
@@ -307,7 +337,7 @@ def _figures(scope: Scope, which: str) -> Statement:
         neglect.c.without_rate,
         load.c.pending,
         load.c.overdue,
-    ).select_from(sa.join(reach, neglect, sa.true()).join(load, sa.true()))
+    ).select_from(sa.join(spoken, reach, sa.true()).join(neglect, sa.true()).join(load, sa.true()))
 
 
 @question(
@@ -343,41 +373,22 @@ def next_steps(scope: Scope) -> Statement:
 def headline_trend(scope: Scope) -> Statement:
     """Thirteen weekly points that end on the as-of day, oldest first."""
     done = v.done_activities.c
-    start, end = scope.as_of - timedelta(weeks=TREND_WEEKS) + timedelta(days=1), scope.as_of + ONE_DAY
-    since, until = _begin(start, scope), _begin(end, scope)
-
-    def week(moment_: ColumnElement[Any]) -> ColumnElement[Any]:
-        return (scoped.day_of(moment_, scope) - _date(start)) // 7
-
-    counts = _counts(scope, since, until)
-    per_quarter = (
-        sa.select(counts.c.quarter_hour, func.sum(counts.c.activities).label("n"))
-        .group_by(counts.c.quarter_hour)
-        .subquery("per_quarter")
+    days = [scope.as_of - timedelta(weeks=TREND_WEEKS - 1 - week) for week in range(TREND_WEEKS)]
+    begins = [_begin(day_ - timedelta(days=6), scope) for day_ in days]
+    ends = [_begin(day_ + ONE_DAY, scope) for day_ in days]
+    columns: tuple[Column[Any], ...] = Column("day", sa.Date), Column("since", v.Moment), Column("until", v.Moment)
+    given: tuple[Sequence[date], ...] = days, begins, ends
+    arrays = (
+        sa.cast(sa.literal(list(values), sa.ARRAY(column.type)), sa.ARRAY(column.type))
+        for column, values in zip(columns, given, strict=True)
     )
-    weekly = week(per_quarter.c.quarter_hour).label("week")
-    activities = sa.select(weekly, func.sum(per_quarter.c.n).label("n")).group_by(weekly).subquery("per_week")
-    spoken_week = week(done.happens_at).label("week")
-    spoken = (
-        sa.select(spoken_week, done.organizer_id)
-        .where(done.happens_at >= since, done.happens_at < until, *_happened(scope), *_by_us(scope))
-        .distinct()
-        .subquery("spoken")
-    )
-    organizers = sa.select(spoken.c.week, func.count().label("n")).group_by(spoken.c.week).subquery("organizers")
-    point = _series(range(TREND_WEEKS), "week")
+    week = func.unnest(*arrays).table_valued(*columns, name="week").render_derived()
+    in_week = done.happens_at >= week.c.since, done.happens_at < week.c.until
+    spoken = _per_organizer(scope, *in_week, within=week).lateral("spoken")
     return (
-        sa.select(
-            (_date(start) + point.c.week * 7 + 6).label("day"),
-            func.coalesce(activities.c.n, 0).label("activities"),
-            func.coalesce(organizers.c.n, 0).label("organizers"),
-        )
-        .select_from(
-            point.outerjoin(activities, activities.c.week == point.c.week).outerjoin(
-                organizers, organizers.c.week == point.c.week
-            )
-        )
-        .order_by(point.c.week)
+        sa.select(week.c.day, spoken.c.activities, spoken.c.organizers)
+        .select_from(week.join(spoken, sa.true()))
+        .order_by(week.c.day)
     )
 
 
@@ -563,10 +574,10 @@ def activities(scope: Scope, cell: Cell | None = None, limit: int = 1000) -> Sta
             rows.c.happens_at.label("at"),
             rows.c.type,
             rows.c.subject,
-            _organizer().label("organizer"),
+            scoped.organizer_name(),
             v.contacts.c.full_name.label("contact"),
             v.opportunities.c.name.label("opportunity"),
-            _name_of(rows.c.user_id).label("person"),
+            scoped.name_of(rows.c.user_id).label("person"),
             rows.c.duration_minutes.label("minutes"),
             rows.c.total,
         )
@@ -631,7 +642,7 @@ def top_accounts(scope: Scope, most: int = 10) -> Statement:
         sa.select(
             top.c.id.label("organizer_id"),
             top.c.company_name.label("organizer"),
-            _name_of(top.c.assigned_to).label("owner"),
+            scoped.name_of(top.c.assigned_to).label("owner"),
             top.c.rounded.label("value"),
             (_date(first) + each.c.nth * 7).label("week"),
             func.coalesce(weekly.c.n, 0).label("activities"),
@@ -682,7 +693,7 @@ def neglected(scope: Scope, limit: int = 1000) -> Statement:
         sa.select(
             rows.c.id.label("organizer_id"),
             rows.c.company_name.label("organizer"),
-            _name_of(rows.c.assigned_to).label("owner"),
+            scoped.name_of(rows.c.assigned_to).label("owner"),
             rows.c.rounded.label("value"),
             rows.c.opportunities,
             func.coalesce(rows.c.without_rate, 0).label("without_rate"),
@@ -719,7 +730,7 @@ def account(scope: Scope, organizer_id: UUID) -> Statement:
     return (
         sa.select(
             accounts.c.company_name.label("organizer"),
-            _name_of(accounts.c.assigned_to).label("owner"),
+            scoped.name_of(accounts.c.assigned_to).label("owner"),
             func.round(func.coalesce(valued.c.value, 0), 2).label("value"),
             func.coalesce(valued.c.opportunities, 0).label("opportunities"),
             scores.c.score,
@@ -769,7 +780,7 @@ def reach(scope: Scope) -> Statement:
     return (
         sa.select(
             grouped.c.assigned_to.label("owner_id"),
-            _name_of(grouped.c.assigned_to).label("owner"),
+            scoped.name_of(grouped.c.assigned_to).label("owner"),
             grouped.c.n.label("contacts"),
             grouped.c.reached,
             (grouped.c.reached / sa.cast(grouped.c.n, sa.Numeric)).label("reached_share"),
@@ -856,7 +867,7 @@ def task_load(scope: Scope) -> Statement:
     return (
         sa.select(
             load.c.user_id.label("owner_id"),
-            _name_of(load.c.user_id).label("person"),
+            scoped.name_of(load.c.user_id).label("person"),
             load.c.pending,
             load.c.overdue,
             load.c.completed,
@@ -901,8 +912,8 @@ def tasks(scope: Scope, person: UUID | None = None, organizer_id: UUID | None = 
             rows.c.user_id,
             rows.c.version,
             rows.c.subject,
-            _organizer().label("organizer"),
-            _name_of(rows.c.user_id).label("person"),
+            scoped.organizer_name(),
+            scoped.name_of(rows.c.user_id).label("person"),
             rows.c.due_at.label("due"),
             (rows.c.due_at < _until(scope)).label("is_overdue"),
             v.organizers.c.id.is_not(None).label("in_sight"),
@@ -971,7 +982,7 @@ def scored(
         sa.select(
             accounts.c.id.label("organizer_id"),
             accounts.c.company_name.label("organizer"),
-            _name_of(accounts.c.assigned_to).label("owner"),
+            scoped.name_of(accounts.c.assigned_to).label("owner"),
             now.c.score,
             earlier.c.score.label("before"),
             change.label("change"),

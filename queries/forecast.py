@@ -304,7 +304,7 @@ def roll_up(scope: Scope) -> Statement:
     ).group_by(lines.c.person).cte("people")  # fmt: skip
     depth = people.alias("depth")
     path = func.array_agg(
-        aggregate_order_by(func.lower(_name(v.profiles, lines.c.line)) + sa.cast(lines.c.line, Text), depth.c.above)
+        aggregate_order_by(func.lower(scoped.name_of(lines.c.line)) + sa.cast(lines.c.line, Text), depth.c.above)
     )
     paths = (
         sa.select(lines.c.person, path.label("path"))
@@ -326,7 +326,8 @@ def roll_up(scope: Scope) -> Statement:
     profile, parent = v.profiles, lines.alias("parent")
     persons = (
         sa.select(
-            teams.c.owner_id, _name(profile, teams.c.owner_id).label("owner"), parent.c.line.label("manager_id"),
+            teams.c.owner_id, scoped.name_of(teams.c.owner_id, profile).label("owner"),
+            parent.c.line.label("manager_id"),
             (func.coalesce(people.c.above, 0) + 1).label("depth"),
             func.row_number().over(order_by=(teams.c.owner_id.is_(None), paths.c.path)).label("position"),
             teams.c.people,
@@ -405,8 +406,8 @@ def open_opportunities(scope: Scope, limit: int = 1000) -> Statement:
     )
     return (
         sa.select(
-            first.c.opportunity_id, _deal_name(), _organizer_name(), first.c.assigned_to.label("owner_id"),
-            _name(v.profiles, first.c.assigned_to).label("owner"), first.c.stage_id,
+            first.c.opportunity_id, scoped.deal_name(), scoped.organizer_name(), first.c.assigned_to.label("owner_id"),
+            scoped.name_of(first.c.assigned_to).label("owner"), first.c.stage_id,
             func.coalesce(stages.c.name, "Unknown stage").label("stage"),
             func.round(first.c.converted, 2).label("value"), first.c.value.label("amount"), first.c.currency,
             (first.c.probability / sa.literal(100.0)).label("probability"), first.c.probability_source,
@@ -571,10 +572,10 @@ def records(
     stage = sa.case((first.c.band == "won", "Won"), else_=func.coalesce(stages.c.name, "Unknown stage"))
     return (
         sa.select(
-            first.c.opportunity_id, _deal_name(), _organizer_name(), _name(v.profiles, first.c.owner_id).label("owner"),
-            stage.label("stage"), first.c.amount, first.c.currency, first.c.value,
-            (first.c.probability / sa.literal(100.0)).label("probability"), first.c.expected_revenue,
-            first.c.close_date, first.c.total,
+            first.c.opportunity_id, scoped.deal_name(), scoped.organizer_name(),
+            scoped.name_of(first.c.owner_id).label("owner"), stage.label("stage"), first.c.amount,
+            first.c.currency, first.c.value, (first.c.probability / sa.literal(100.0)).label("probability"),
+            first.c.expected_revenue, first.c.close_date, first.c.total,
         )
         .select_from(_with_names(first, first.c.owner_id).outerjoin(stages, stages.c.stage_id == first.c.stage_id))
         .order_by(first.c.value.desc().nulls_last(), first.c.opportunity_id)
@@ -604,8 +605,8 @@ def adjustments(scope: Scope) -> Statement:
     newest = func.row_number().over(partition_by=named.c.owner_id, order_by=named.c.created_at.desc()) == 1
     return (
         sa.select(
-            named.c.id.label("adjustment_id"), named.c.owner_id, _name(v.profiles, named.c.owner_id).label("owner"),
-            named.c.author_id, func.coalesce(author.c.full_name, "(former colleague)").label("author"),
+            named.c.id.label("adjustment_id"), named.c.owner_id, scoped.name_of(named.c.owner_id).label("owner"),
+            named.c.author_id, scoped.name_of(named.c.author_id, author).label("author"),
             named.c.period_start, named.c.period_end, func.round(named.c.amount * rates.c.rate, 2).label("amount"),
             named.c.amount.label("own_amount"), named.c.currency, named.c.reason,
             scoped.day_of(named.c.created_at, scope).label("made_on"), named.c.version,
@@ -704,8 +705,8 @@ def adjustment_scores(scope: Scope) -> Statement:
     ).subquery("scored")  # fmt: skip
     return (
         sa.select(
-            scored.c.id.label("adjustment_id"), scored.c.owner_id, _name(v.profiles, scored.c.owner_id).label("owner"),
-            scored.c.author_id, func.coalesce(author.c.full_name, "(former colleague)").label("author"),
+            scored.c.id.label("adjustment_id"), scored.c.owner_id, scoped.name_of(scored.c.owner_id).label("owner"),
+            scored.c.author_id, scoped.name_of(scored.c.author_id, author).label("author"),
             scored.c.period_start, scored.c.period_end, scored.c.made_on, scored.c.named.label("amount"),
             scored.c.computed, scored.c.actual, (scored.c.named - scored.c.actual).label("error"),
             (scored.c.computed - scored.c.actual).label("computed_error"),
@@ -818,18 +819,6 @@ def _past_periods(scope: Scope) -> list[tuple[date, date, date]]:
             found.append((period.start, period.end, min(period.start + into, period.end - ONE_DAY)))
         period = period.previous()
     return found
-
-
-def _name(profiles: sa.FromClause, person: ColumnElement[Any]) -> ColumnElement[str]:
-    return sa.case((person.is_(None), "(nobody)"), else_=func.coalesce(profiles.c.full_name, "(former colleague)"))
-
-
-def _deal_name() -> sa.Label[str]:
-    return func.coalesce(v.opportunities.c.name, "(removed or handed over)").label("name")
-
-
-def _organizer_name() -> sa.Label[str]:
-    return func.coalesce(v.organizers.c.company_name, "(not yours to see)").label("organizer")
 
 
 def _with_names(deals: sa.FromClause, owner: ColumnElement[Any]) -> sa.Join:

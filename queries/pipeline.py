@@ -499,27 +499,28 @@ def movement(scope: Scope, start: date, end: date) -> Statement:
     happened.
     """
     terms, amounts = _terms(), _movements(scope, start, end)
+    names = ("value", "expected_revenue")
+    summed = (
+        sa.select(amounts.c.term, *(func.sum(amounts.c[name]).label(name) for name in names), func.count().label("n"))
+        .group_by(amounts.c.term)
+        .subquery("summed")
+    )
     per_term = (
         sa.select(
             terms.c.position,
             terms.c.term,
             terms.c.label,
-            func.coalesce(func.sum(amounts.c.value), 0).label("value"),
-            func.coalesce(func.sum(amounts.c.expected_revenue), 0).label("expected_revenue"),
-            func.count(amounts.c.opportunity_id).label("opportunities"),
+            *(func.coalesce(summed.c[name], 0).label(name) for name in names),
+            func.coalesce(summed.c.n, 0).label("opportunities"),
         )
-        .select_from(terms.outerjoin(amounts, amounts.c.term == terms.c.term))
-        .group_by(terms.c.position, terms.c.term, terms.c.label)
+        .select_from(terms.outerjoin(summed, summed.c.term == terms.c.term))
         .cte("per_term")
     )
     rounded = sa.select(
         per_term.c.position,
         per_term.c.term,
         per_term.c.label,
-        *(
-            scoped.up_to_the_cent(per_term.c[name], [per_term.c.position]).label(name)
-            for name in ("value", "expected_revenue")
-        ),
+        *(scoped.up_to_the_cent(per_term.c[name], [per_term.c.position]).label(name) for name in names),
         per_term.c.opportunities,
     )
     total = sa.select(
@@ -557,8 +558,8 @@ def movement_records(scope: Scope, start: date, end: date, term: str) -> Stateme
     return (
         sa.select(
             rounded.c.opportunity_id,
-            func.coalesce(v.opportunities.c.name, "(removed or handed over)").label("name"),
-            func.coalesce(v.organizers.c.company_name, "(not yours to see)").label("organizer"),
+            scoped.deal_name(),
+            scoped.organizer_name(),
             rounded.c.value,
             rounded.c.expected_revenue,
         )
@@ -613,12 +614,11 @@ def opportunities(
     if stage_id is not None:
         conditions.append(deals.c.stage_id.is_(None) if stage_id == "unknown" else deals.c.stage_id == stage_id)
     stalled = in_stage > normal.c.days
-    has_next_step = _has_next_step(deals, scope)
     if only is not None:
         conditions.append(
             {
                 "stalled": stalled,
-                "no_next_step": sa.not_(has_next_step),
+                "no_next_step": _lacks_next_step(deals, scope),
                 "without_rate": rates.c.rate.is_(None),
                 "overdue": deals.c.expected_close_date < scope.as_of,
                 "undated": deals.c.expected_close_date.is_(None),
@@ -647,12 +647,9 @@ def opportunities(
     return (
         sa.select(
             rows.c.opportunity_id,
-            func.coalesce(v.opportunities.c.name, "(removed or handed over)").label("name"),
-            func.coalesce(v.organizers.c.company_name, "(not yours to see)").label("organizer"),
-            sa.case(
-                (rows.c.assigned_to.is_(None), "(nobody)"),
-                else_=func.coalesce(v.profiles.c.full_name, "(former colleague)"),
-            ).label("owner"),
+            scoped.deal_name(),
+            scoped.organizer_name(),
+            scoped.name_of(rows.c.assigned_to).label("owner"),
             rows.c.stage_id,
             func.coalesce(stages.c.name, "Unknown stage").label("stage"),
             func.coalesce(stages.c.color, "#94a3b8").label("color"),
@@ -680,15 +677,27 @@ def opportunities(
     )
 
 
+def _planned(scope: Scope) -> list[ColumnElement[bool]]:
+    """Which activities were still to be done at the scope's moment: three conditions, each with its own index."""
+    steps, at = v.activities.c, scope.moment if scope.moment is not None else func.now()
+    recorded = [] if scope.moment is None else [steps.created_at < at]
+    return [
+        sa.and_(steps.task_status == "pending", *recorded),
+        sa.and_(steps.task_status == "completed", steps.completed_at >= at, *recorded),
+        sa.and_(steps.task_status.is_(None), steps.activity_date >= at, *recorded),
+    ]
+
+
 def _has_next_step(deals: sa.FromClause, scope: Scope) -> ColumnElement[bool]:
-    """Something was planned with the opportunity at the scope's moment."""
-    steps, at = v.activities, scope.moment if scope.moment is not None else func.now()
-    recorded = [] if scope.moment is None else [steps.c.created_at < at]
-    pending = sa.and_(
-        steps.c.task_status != "cancelled", sa.or_(steps.c.completed_at.is_(None), steps.c.completed_at >= at)
-    )
-    scheduled = sa.and_(steps.c.task_status.is_(None), steps.c.activity_date >= at)
-    return sa.exists().where(steps.c.opportunity_id == deals.c.opportunity_id, *recorded, sa.or_(pending, scheduled))
+    """Something was planned with the opportunity at the scope's moment: for few opportunities, each looked up."""
+    return sa.exists().where(v.activities.c.opportunity_id == deals.c.opportunity_id, sa.or_(*_planned(scope)))
+
+
+def _lacks_next_step(deals: sa.FromClause, scope: Scope) -> ColumnElement[bool]:
+    """Nothing was: for all opportunities, of which all that is planned is read once."""
+    steps = sa.select(v.activities.c.opportunity_id)
+    planned = sa.union_all(*(steps.where(condition) for condition in _planned(scope))).subquery("planned")
+    return sa.not_(sa.exists().where(planned.c.opportunity_id == deals.c.opportunity_id))
 
 
 def _pushes(deals: sa.FromClause, scope: Scope) -> ColumnElement[int]:

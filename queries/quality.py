@@ -9,6 +9,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 from sqlalchemy import Column, ColumnElement, Text, func
 
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Statement, question
 from queries.scope import Scope
@@ -226,9 +227,6 @@ def rows(scope: Scope, problem: Problem, limit: int = 1000) -> Statement:
         .limit(limit)
         .subquery("found")
     )
-    name_of_owner = sa.case(
-        (first.c.owner_id.is_(None), "(nobody)"), else_=func.coalesce(v.profiles.c.full_name, "(former colleague)")
-    )
     return (
         sa.select(
             first.c.record_id,
@@ -236,7 +234,7 @@ def rows(scope: Scope, problem: Problem, limit: int = 1000) -> Statement:
             first.c.record,
             first.c.detail,
             v.organizers.c.company_name.label("organizer"),
-            name_of_owner.label("owner"),
+            scoped.name_of(first.c.owner_id).label("owner"),
             first.c.table_name,
             named.c.title,
             named.c.remedy,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,6 +10,10 @@ from sqlalchemy import Column, ColumnElement, func
 
 from queries import vocabulary as v
 from queries.scope import Scope
+
+NOBODY: Final = "(nobody)"
+FORMER_COLLEAGUE: Final = "(former colleague)"
+OUT_OF_SIGHT: Final = "(not yours to see)"
 
 
 def holds(versions: sa.Table, moment: datetime | None) -> list[ColumnElement[bool]]:
@@ -46,6 +50,14 @@ def rows(
             for mine in (view.c.assigned_to == sa.any_(team), sa.and_(view.c.organizer_id.in_(theirs), others))
         ]
     return sa.union_all(*parts).subquery(view.name)
+
+
+def accountable(scope: Scope) -> Sequence[UUID] | None:
+    """Whose organizers the scope can hold: the chosen owners', or those of everybody whom the viewer sees; None: all.
+
+    A rep or manager sees no other organizer, so asking for these changes nothing but finds an index.
+    """
+    return scope.limited_to if scope.owners is None else scope.owners
 
 
 def segment(scope: Scope) -> sa.Select[UUID] | None:
@@ -89,6 +101,23 @@ def closings(scope: Scope, start: date, end: date) -> sa.Subquery:
     deals = v.closed_opportunities
     in_time = deals.c.closed_on >= start, deals.c.closed_on < end
     return rows(deals, scope, *in_time, either=holds(deals, scope.moment))
+
+
+def name_of(
+    person: ColumnElement[Any], profiles: sa.FromClause = v.profiles, nobody: str = NOBODY
+) -> ColumnElement[str]:
+    """What a person of this id is called, where their row of `profiles` is joined; `nobody` without an id."""
+    return sa.case((person.is_(None), nobody), else_=func.coalesce(profiles.c.full_name, FORMER_COLLEAGUE))
+
+
+def deal_name() -> sa.Label[str]:
+    """The column `name` of an opportunity that history knows, joined or not."""
+    return func.coalesce(v.opportunities.c.name, "(removed or handed over)").label("name")
+
+
+def organizer_name() -> sa.Label[str]:
+    """The column `organizer` of what hangs on an organizer, joined or not."""
+    return func.coalesce(v.organizers.c.company_name, OUT_OF_SIGHT).label("organizer")
 
 
 def up_to_the_cent(

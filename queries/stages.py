@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Boolean, Column, ColumnElement, Date, Integer, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Statement, question
 from queries.scope import Scope
@@ -147,14 +148,11 @@ def open_groups(scope: Scope) -> Statement:
     rates = _rates(scope.currency, scope.as_of)
     rate = func.coalesce(rates.c.rate, 0)
     in_double = sa.cast(rate, sa.Double)
-    owner = sa.case(
-        (sums.c.assigned_to.is_(None), "(nobody)"), else_=func.coalesce(v.profiles.c.full_name, "(former colleague)")
-    )
     return (
         sa.select(
             sums.c.stage_id,
             sums.c.assigned_to.label("owner_id"),
-            owner.label("owner"),
+            scoped.name_of(sums.c.assigned_to).label("owner"),
             sums.c.closes,
             sums.c.inherits,
             func.sum(sums.c.n).label("opportunities"),
@@ -309,9 +307,7 @@ def _every_change() -> sa.CompoundSelect[*tuple[Any, ...]]:
 
 
 def _who(person: ColumnElement[Any]) -> ColumnElement[str]:
-    return sa.case(
-        (person.is_(None), "(set-up or import)"), else_=func.coalesce(v.profiles.c.full_name, "(former colleague)")
-    )
+    return scoped.name_of(person, nobody="(set-up or import)")
 
 
 def _what(version: sa.Subquery) -> ColumnElement[str]:

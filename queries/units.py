@@ -43,6 +43,11 @@ class Unit:
         """The pandas dtype of the column."""
         return DTYPES[self.kind]
 
+    @property
+    def sentence(self) -> str:
+        """Its definition as a sentence."""
+        return f"{self.help}."
+
 
 def money(label: str, meaning: str = "") -> Unit:
     """Decimal in the scope's report currency, rounded to cents; None where no rate is known."""

@@ -33,8 +33,9 @@ def given(owner: Connection, table: str, text: str) -> None:
     schema, name = table.split(".") if "." in table else ("public", table)
     types = dict(
         owner.exec_driver_sql(
-            "select column_name, data_type from information_schema.columns where table_schema = %s and table_name = %s",
-            (schema, name),
+            "select attname, atttypid::regtype::text from pg_attribute"
+            " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+            (f"{schema}.{name}",),
         ).all()
     )
     assert types, f"there is no table {schema}.{name}"

@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from app import formats
-from app.charts import style
+from app import formats, frames
+from app.charts import drawing, style
 from app.charts.style import Chart
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 OFFICE = range(7, 20)  # hours that are always shown; others where something happened
 STEPS = tuple(f"#0000{number}" for number in range(12, 21))  # stand-ins for the sequential colours, the palest left out
 CELL = 0.9  # of a cell's pitch, so that a line of ground lies between two
-ROW, BAR = 46, 0.34  # pixels for a bar and its line of text; of them, for the bar
+ROW = 46  # pixels for a bar and its line of text
 FEW, MANY = 5, 8  # bars beside a grid; the table holds all
 NAME = 30  # letters of a name before it is cut; the whole name stands in the hover text
 PLURALS = {
@@ -58,7 +58,7 @@ def _cells(
         "width": CELL,
         "marker": {"color": colors, "line": {"color": style.GROUND, "width": 1}, "cornerradius": 2},
         "hovertext": sentences,
-        "hovertemplate": "%{hovertext}<extra></extra>",
+        "hovertemplate": drawing.HOVER,
         "customdata": customdata,
         "unselected": {"marker": {"opacity": 1}},
     }
@@ -139,7 +139,7 @@ def heatmap(cells: pd.DataFrame, measure: Measure) -> Chart:
 
 def calendar(days: pd.DataFrame) -> Chart:
     """Weekdays down, weeks across, oldest left; customdata is the day. Days to come have no cell."""
-    rows: list[Any] = list(days.itertuples())
+    rows = frames.rows(days)
     dates = [row.day.date() for row in rows]
     sentences = [
         f"<b>{WEEKDAYS[day.weekday()]}, {formats.day(day)}</b><br>"
@@ -172,7 +172,7 @@ def calendar(days: pd.DataFrame) -> Chart:
 
 def top_accounts(frame: pd.DataFrame, currency: str) -> Chart:
     """Accounts down with their open value, weeks across; customdata is `organizer_id|week`."""
-    rows: list[Any] = list(frame.itertuples())
+    rows = frames.rows(frame)
     place = {organizer: number for number, organizer in enumerate(dict.fromkeys(frame["organizer_id"]))}
     weeks = sorted(set(frame["week"]))
     column = {week: number for number, week in enumerate(weeks)}
@@ -215,7 +215,7 @@ def by_type(frame: pd.DataFrame) -> Chart:
     weeks = sorted(set(frame["week"]))
     column = {week: number for number, week in enumerate(weeks)}
     most = max(int(frame["activities"].max()) if len(frame) else 0, 1)
-    rows: list[Any] = list(frame.itertuples())
+    rows = frames.rows(frame)
     labels, height = [], 0.52
     for kind in types:
         amounts = frame.loc[frame["type"] == kind, "activities"]
@@ -238,7 +238,7 @@ def by_type(frame: pd.DataFrame) -> Chart:
                     f" in the week of {formats.day(row.week)}"
                     for row in rows
                 ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
                 "customdata": [f"{row.week:%Y-%m-%d}|{row.type}" for row in rows],
                 "unselected": {"marker": {"opacity": 1}},
             }
@@ -253,28 +253,13 @@ def by_type(frame: pd.DataFrame) -> Chart:
 # Bars ----------------------------------------------------------------------------------------------------
 
 
-def _bars(x: Sequence[float | None], sentences: list[str], customdata: list[str], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "x": list(x),
-        "y": list(range(len(sentences))),
-        "orientation": "h",
-        "width": BAR,
-        "hovertext": sentences,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "customdata": customdata,
-        "unselected": {"marker": {"opacity": 1}},
-        **more,
-    }
-
-
 def _silence(row: Any) -> str:
     return "no activity yet" if pd.isna(row.days_silent) else f"silent for {formats.days(row.days_silent)}"
 
 
 def neglected(accounts: pd.DataFrame, currency: str) -> Chart:
     """The accounts with the most open value among the silent; customdata is the organizer's id."""
-    rows: list[Any] = list(accounts.head(FEW).itertuples())
+    rows = frames.rows(accounts.head(FEW))
     labels = [
         (style.clipped(row.organizer, NAME), f"<b>{formats.short_money(row.value, currency)}</b> · {_silence(row)}")
         for row in rows
@@ -288,7 +273,7 @@ def neglected(accounts: pd.DataFrame, currency: str) -> Chart:
     figure = style.figure(
         max(len(rows), 1) * ROW + 8,
         [
-            _bars(
+            drawing.bars(
                 [float(row.value) for row in rows], sentences, [row.organizer_id for row in rows],
                 marker={"color": style.ACCENT},
             )
@@ -304,7 +289,7 @@ def reach(owners: pd.DataFrame) -> Chart:
     """The share of decision makers that each owner has reached, and a mark at that of all contacts; customdata is the
     owner's id."""
     owners = owners.head(MANY)
-    rows: list[Any] = list(owners.itertuples())
+    rows = frames.rows(owners)
     labels = [
         (
             style.clipped(row.owner, NAME),
@@ -325,19 +310,11 @@ def reach(owners: pd.DataFrame) -> Chart:
     figure = style.figure(
         max(len(rows), 1) * ROW + 8,
         [
-            _bars([1.0] * len(rows), sentences, ids, marker={"color": style.GROUND}),
-            _bars(_floats(owners["decision_makers_share"]), sentences, ids, marker={"color": style.ACCENT}),
-            {
-                "type": "scatter",
-                "x": _floats(owners["reached_share"]),
-                "y": list(range(len(rows))),
-                "mode": "markers",
-                "marker": {"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": style.INK}},
-                "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": ids,
-                "unselected": {"marker": {"opacity": 1}},
-            },
+            drawing.bars([1.0] * len(rows), sentences, ids, marker={"color": style.GROUND}),
+            drawing.bars(
+                frames.floats(owners["decision_makers_share"]), sentences, ids, marker={"color": style.ACCENT}
+            ),
+            drawing.marks(frames.floats(owners["reached_share"]), sentences, ids, **drawing.upright(18)),
         ],
         xaxis=style.hidden_axis(range=[0, 1.005]),
         **style.rows(labels),
@@ -353,7 +330,7 @@ def reach(owners: pd.DataFrame) -> Chart:
 def task_load(people: pd.DataFrame) -> Chart:
     """Pending tasks with the overdue ones in front, by person; customdata is the person's id."""
     people = people.head(MANY)
-    rows: list[Any] = list(people.itertuples())
+    rows = frames.rows(people)
     labels = [
         (
             style.clipped(row.person, NAME),
@@ -371,8 +348,8 @@ def task_load(people: pd.DataFrame) -> Chart:
     figure = style.figure(
         max(len(rows), 1) * ROW + 8,
         [
-            _bars(_floats(people["pending"]), sentences, ids, marker={"color": style.GROUND}),
-            _bars(_floats(people["overdue"]), sentences, ids, marker={"color": style.DOWN}),
+            drawing.bars(frames.floats(people["pending"]), sentences, ids, marker={"color": style.GROUND}),
+            drawing.bars(frames.floats(people["overdue"]), sentences, ids, marker={"color": style.DOWN}),
         ],
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
@@ -383,7 +360,7 @@ def task_load(people: pd.DataFrame) -> Chart:
 
 def score_bands(bands: pd.DataFrame) -> Chart:
     """How many organizers have which engagement score, high to the right; customdata is the band."""
-    rows: list[Any] = list(bands.itertuples())
+    rows = frames.rows(bands)
     names = [f"{row.lowest}" if row.lowest == row.highest else f"{row.lowest}–{row.highest}" for row in rows]
     figure = style.figure(
         240,
@@ -391,7 +368,7 @@ def score_bands(bands: pd.DataFrame) -> Chart:
             {
                 "type": "bar",
                 "x": list(range(len(rows))),
-                "y": _floats(bands["organizers"]),
+                "y": frames.floats(bands["organizers"]),
                 "width": 0.72,
                 "marker": {"color": [style.QUIET if row.highest == 0 else style.ACCENT for row in rows]},
                 "text": [formats.count(row.organizers) for row in rows],
@@ -401,7 +378,7 @@ def score_bands(bands: pd.DataFrame) -> Chart:
                     f"<b>Score {name}</b><br>{formats.counted(row.organizers, 'organizer')}"
                     for name, row in zip(names, rows, strict=True)
                 ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
                 "customdata": [str(row.band) for row in rows],
                 "unselected": {"marker": {"opacity": 1}},
             }
@@ -424,55 +401,22 @@ def score_bands(bands: pd.DataFrame) -> Chart:
 
 def movers(frame: pd.DataFrame) -> Chart:
     """From the score 30 days ago to the score now, high to the right; customdata is the organizer's id."""
-    rows: list[Any] = list(frame.itertuples())
-    sign = [f"+{row.change}" if row.change > 0 else f"−{-row.change}" for row in rows]
-    labels = [
-        (style.clipped(row.organizer, NAME), f"{row.before} → <b>{row.score}</b> ({change})")
-        for row, change in zip(rows, sign, strict=True)
-    ]
+    rows = frames.rows(frame)
     sentences = [
         f"<b>{style.literal(row.organizer)}</b><br>"
         f"From {row.before} to {row.score} in 30 days; {style.literal(row.owner)}"
         for row in rows
     ]
-    colors = [style.UP if row.change > 0 else style.DOWN for row in rows]
-    ids = [row.organizer_id for row in rows]
+    labels, arrows = drawing.moves(rows, "score", sentences, width=0.12)
     figure = style.figure(
-        max(len(rows), 1) * 40 + 8,
-        [
-            _bars(
-                [float(row.change) for row in rows], sentences, ids, base=[float(row.before) for row in rows],
-                marker={"color": colors}, width=0.12,
-            ),
-            {
-                "type": "scatter",
-                "x": [float(row.score) for row in rows],
-                "y": list(range(len(rows))),
-                "mode": "markers",
-                "marker": {
-                    "size": 13,
-                    "color": colors,
-                    "symbol": ["triangle-right" if row.change > 0 else "triangle-left" for row in rows],
-                },
-                "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": ids,
-                "unselected": {"marker": {"opacity": 1}},
-            },
-        ],
-        xaxis=style.hidden_axis(range=[-2, 102]),
-        **style.rows(labels),
-    )  # fmt: skip
+        max(len(rows), 1) * 40 + 8, arrows, xaxis=style.hidden_axis(range=[-2, 102]), **style.rows(labels)
+    )
     said = "; ".join(f"{row.organizer} from {row.before} to {row.score}" for row in rows)
     return Chart(figure, f"Engagement scores that moved most in 30 days: {said}.")
 
 
 def _id(value: Any) -> str:
     return "nobody" if pd.isna(value) else str(value)
-
-
-def _floats(values: pd.Series) -> list[float | None]:
-    return [None if pd.isna(value) else float(value) for value in values]
 
 
 def week_of(day: date) -> str:

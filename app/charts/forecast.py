@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from app import formats
-from app.charts import style
+from app import formats, frames
+from app.charts import drawing, style
 from app.charts.style import Chart
 
 ROW: Final = 50  # pixels for a bar, its line of text above and its range below
@@ -23,16 +23,8 @@ PAST: Final = 300
 FAR: Final = 0.7  # of the histogram's width: a target farther away is named at the edge instead of drawn
 
 
-def _floats(amounts: pd.Series) -> list[float | None]:
-    return [None if pd.isna(amount) else float(amount) for amount in amounts]
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
 def _said(trace: dict[str, Any], sentences: Sequence[str]) -> dict[str, Any]:
-    return {**trace, "hovertext": list(sentences), "hovertemplate": "%{hovertext}<extra></extra>"}
+    return {**trace, "hovertext": list(sentences), "hovertemplate": drawing.HOVER}
 
 
 def _tick(y: Sequence[float], x: Sequence[float | None], size: int, color: str, **more: Any) -> dict[str, Any]:
@@ -87,10 +79,10 @@ def against_target(rows: pd.DataFrame, names: Mapping[str, str], currency: str) 
     them. The open opportunities begin where won ends. Customdata: the bar and the row's key, `commit|2026-10-01`.
     """
     at = list(range(len(rows)))
-    won = [amount or 0.0 for amount in _floats(rows["won"])]
+    won = [amount or 0.0 for amount in frames.floats(rows["won"])]
     traces: list[dict[str, Any]] = []
     for bar in ("won", *OPEN):
-        amounts = _floats(rows[bar])
+        amounts = frames.floats(rows[bar])
         sentences = [
             f"<b>{style.literal(label)}</b><br>{style.literal(names[bar])}: {formats.money(amount, currency)}"
             for label, amount in zip(rows["label"], rows[bar], strict=True)
@@ -114,24 +106,24 @@ def against_target(rows: pd.DataFrame, names: Mapping[str, str], currency: str) 
         "type": "scatter",
         "mode": "markers",
         "name": names["weighted"],
-        "x": _floats(rows["weighted"]),
+        "x": frames.floats(rows["weighted"]),
         "y": at,
         "marker": {"symbol": "diamond", "size": 11, "color": style.INK, "line": {"width": 1.5, "color": style.GROUND}},
         "customdata": [f"weighted{SEPARATOR}{row}" for row in rows["row"]],
         "legendrank": 4,
         **_unselected(),
     }
-    traces.append(_said(weighted, [_sentence(row, names["weighted"], currency) for row in _rows(rows)]))
+    traces.append(_said(weighted, [_sentence(row, names["weighted"], currency) for row in frames.rows(rows)]))
     # Range and target lie over bars and open nothing: a click goes through them, and the weighted amount says them.
     if rows["p50"].notna().any():
         below = [row + BELOW for row in at]
-        band = _ranges(_floats(rows["p10"]), _floats(rows["p90"]), below, style.QUIET)
+        band = _ranges(frames.floats(rows["p10"]), frames.floats(rows["p90"]), below, style.QUIET)
         traces.append(band | {"name": "P10–P90, P50", "legendrank": 5})
-        traces.append(_tick(below, _floats(rows["p50"]), 13, style.INK, showlegend=False, hoverinfo="skip"))
+        traces.append(_tick(below, frames.floats(rows["p50"]), 13, style.INK, showlegend=False, hoverinfo="skip"))
     if rows["target"].notna().any():
-        mark = _tick(at, _floats(rows["target"]), 18, style.DOWN, name="Target", hoverinfo="skip")
+        mark = _tick(at, frames.floats(rows["target"]), 18, style.DOWN, name="Target", hoverinfo="skip")
         traces.append(mark | {"legendrank": 6})
-    labels = [(style.clipped(row.label, NAME), _numbers(row, currency)) for row in _rows(rows)]
+    labels = [(style.clipped(row.label, NAME), _numbers(row, currency)) for row in frames.rows(rows)]
     layout = style.rows(labels)
     layout["yaxis"]["range"] = [len(labels) - 0.55, -0.65]
     figure = style.figure(
@@ -141,7 +133,9 @@ def against_target(rows: pd.DataFrame, names: Mapping[str, str], currency: str) 
         xaxis=style.hidden_axis(rangemode="tozero"),
         **{**layout, "showlegend": True, "legend": LEGEND},
     )
-    said = "; ".join(f"{row.label}: won {_short(row.won, currency)}, {_plain(row, currency)}" for row in _rows(rows))
+    said = "; ".join(
+        f"{row.label}: won {_short(row.won, currency)}, {_plain(row, currency)}" for row in frames.rows(rows)
+    )
     return Chart(figure, f"Bars of what is won and of what is open, by month, against the target: {said}.")
 
 
@@ -301,7 +295,7 @@ def contributions(rows: pd.DataFrame, currency: str) -> Chart:
     `rows`: opportunity_id (missing for all others together), name, organizer, value, chance, contribution (0–1).
     """
     sentences, labels = [], []
-    for row in _rows(rows):
+    for row in frames.rows(rows):
         part = formats.share(row.contribution)
         of = "" if pd.isna(row.value) else f" · {_short(row.value, currency)}"
         labels.append((style.clipped(row.name, NAME), f"<b>{part}</b>{of}"))
@@ -314,7 +308,7 @@ def contributions(rows: pd.DataFrame, currency: str) -> Chart:
         sentences.append(f"<b>{style.literal(row.name)}</b>{organizer}{worth}<br>{part} of the uncertainty")
     bars = {
         "type": "bar",
-        "x": _floats(rows["contribution"]),
+        "x": frames.floats(rows["contribution"]),
         "y": list(range(len(rows))),
         "orientation": "h",
         "width": BAR,
@@ -328,7 +322,7 @@ def contributions(rows: pd.DataFrame, currency: str) -> Chart:
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
     )
-    said = "; ".join(f"{row.name} {formats.share(row.contribution)}" for row in _rows(rows))
+    said = "; ".join(f"{row.name} {formats.share(row.contribution)}" for row in frames.rows(rows))
     return Chart(figure, f"Bars of what each opportunity adds to the uncertainty: {said}.")
 
 
@@ -336,15 +330,15 @@ def compared(rows: pd.DataFrame, target: float | None, currency: str) -> Chart:
     """A range for each forecast, one below the other, with the target: label, p10, p50, p90, chance (missing: none)."""
     at = [float(row) for row in range(len(rows))]
     labels, sentences = [], []
-    for row in _rows(rows):
+    for row in frames.rows(rows):
         chance = "" if pd.isna(row.chance) else f" · <b>{formats.share(row.chance)}</b> to reach the target"
         labels.append((style.literal(row.label), f"<b>{_short(row.p50, currency)}</b>{chance}"))
         sentences.append(
             f"<b>{style.literal(row.label)}</b><br>P10 {formats.money(row.p10, currency)}"
             f"<br>P50 {formats.money(row.p50, currency)}<br>P90 {formats.money(row.p90, currency)}"
         )
-    low, high = _floats(rows["p10"]), _floats(rows["p90"])
-    middle = _tick(at, _floats(rows["p50"]), 16, style.INK, customdata=[""] * len(at))
+    low, high = frames.floats(rows["p10"]), frames.floats(rows["p90"])
+    middle = _tick(at, frames.floats(rows["p50"]), 16, style.INK, customdata=[""] * len(at))
     traces = [_ranges(low, high, at, style.ACCENT), _said(middle, sentences)]
     known = [amount for amount in [*low, *high, target] if amount is not None]
     span = (max(known) - min(known)) or 1.0
@@ -358,7 +352,7 @@ def compared(rows: pd.DataFrame, target: float | None, currency: str) -> Chart:
     )
     said = "; ".join(
         f"{row.label} {_short(row.p10, currency)} to {_short(row.p90, currency)}, half {_short(row.p50, currency)}"
-        for row in _rows(rows)
+        for row in frames.rows(rows)
     )
     return Chart(figure, f"Ranges P10 to P90 with P50: {said}.")
 
@@ -370,9 +364,9 @@ def look_back(rows: pd.DataFrame, currency: str) -> Chart:
     open one in another colour.
     """
     at = list(range(len(rows)))
-    low, half, high = (_floats(rows[name]) for name in ("p10", "p50", "p90"))
+    low, half, high = (frames.floats(rows[name]) for name in ("p10", "p50", "p90"))
     sentences, inside = [], []
-    for row in _rows(rows):
+    for row in frames.rows(rows):
         held = bool(row.p10 <= row.actual <= row.p90)
         inside.append(held)
         sentences.append(
@@ -380,7 +374,7 @@ def look_back(rows: pd.DataFrame, currency: str) -> Chart:
             f" to {formats.money(row.p90, currency)}, half {formats.money(row.p50, currency)}"
             f"<br>Came: {formats.money(row.actual, currency)}, {'within' if held else 'outside'} the range"
         )
-    starts = [f"{row.period_start:%Y-%m-%d}" for row in _rows(rows)]
+    starts = [f"{row.period_start:%Y-%m-%d}" for row in frames.rows(rows)]
     bands = {
         "type": "bar",
         "x": at,
@@ -407,7 +401,7 @@ def look_back(rows: pd.DataFrame, currency: str) -> Chart:
         "type": "scatter",
         "mode": "markers",
         "x": at,
-        "y": _floats(rows["actual"]),
+        "y": frames.floats(rows["actual"]),
         "marker": {
             "symbol": ["circle" if held else "x" for held in inside],
             "size": 11,
@@ -417,7 +411,7 @@ def look_back(rows: pd.DataFrame, currency: str) -> Chart:
         "customdata": starts,
         **_unselected(),
     }
-    amounts = [amount for amount in [*low, *high, *_floats(rows["actual"])] if amount is not None]
+    amounts = [amount for amount in [*low, *high, *frames.floats(rows["actual"])] if amount is not None]
     ticks = _round_amounts(0.0, max(amounts, default=1.0), 4)
     figure = style.figure(
         PAST,
@@ -446,7 +440,7 @@ def look_back(rows: pd.DataFrame, currency: str) -> Chart:
     said = "; ".join(
         f"{row.label} forecast {_short(row.p10, currency)} to {_short(row.p90, currency)},"
         f" came {_short(row.actual, currency)}"
-        for row in _rows(rows)
+        for row in frames.rows(rows)
     )
     return Chart(figure, f"Past forecasts as ranges, and what came: {said}.")
 
@@ -470,12 +464,14 @@ def bias(rows: pd.DataFrame, by: str, currency: str) -> Chart:
     dots = {
         "type": "scatter",
         "mode": "markers",
-        "x": _floats(rows["bias"]),
+        "x": frames.floats(rows["bias"]),
         "y": at,
         "marker": {"size": 11, "color": style.INK},
     }
-    low, high = _floats(rows["low"]), _floats(rows["high"])
-    reach = max((abs(x) for x in [*low, *high, *_floats(rows["bias"])] if x is not None), default=1.0) * 1.08 or 1.0
+    low, high = frames.floats(rows["low"]), frames.floats(rows["high"])
+    reach = (
+        max((abs(x) for x in [*low, *high, *frames.floats(rows["bias"])] if x is not None), default=1.0) * 1.08 or 1.0
+    )
     figure = style.figure(
         max(len(rows), 1) * LINE + 8,
         [_ranges(low, high, at, style.ACCENT), _said(dots, sentences)],
@@ -498,7 +494,7 @@ def coverage(rows: pd.DataFrame) -> Chart:
     """
     at = [float(row) for row in range(len(rows))]
     labels, sentences = [], []
-    for row in _rows(rows):
+    for row in frames.rows(rows):
         held = f"{formats.count(row.inside)} of {formats.count(row.n)}"
         labels.append((f"{formats.share(row.band)} range", f"<b>{formats.share(row.share)}</b> · held {held}"))
         sentences.append(
@@ -506,19 +502,23 @@ def coverage(rows: pd.DataFrame) -> Chart:
             f"95 % interval {formats.share(row.low)} to {formats.share(row.high)}, over"
             f" {formats.counted(int(row.periods), 'period', 'periods')}"
         )
-    should = _tick(at, _floats(rows["band"]), 16, style.DOWN, hoverinfo="skip")
+    should = _tick(at, frames.floats(rows["band"]), 16, style.DOWN, hoverinfo="skip")
     dots = {
         "type": "scatter",
         "mode": "markers",
-        "x": _floats(rows["share"]),
+        "x": frames.floats(rows["share"]),
         "y": at,
         "marker": {"size": 11, "color": style.INK},
     }
     figure = style.figure(
         max(len(rows), 1) * LINE + 8,
-        [_ranges(_floats(rows["low"]), _floats(rows["high"]), at, style.ACCENT), should, _said(dots, sentences)],
+        [
+            _ranges(frames.floats(rows["low"]), frames.floats(rows["high"]), at, style.ACCENT),
+            should,
+            _said(dots, sentences),
+        ],
         xaxis=style.hidden_axis(range=[-0.02, 1.02]),
         **style.rows(labels),
     )
-    said = "; ".join(f"{formats.share(row.band)} range held {formats.share(row.share)}" for row in _rows(rows))
+    said = "; ".join(f"{formats.share(row.band)} range held {formats.share(row.share)}" for row in frames.rows(rows))
     return Chart(figure, f"How often past ranges held what came: {said}.")

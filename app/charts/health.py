@@ -1,18 +1,18 @@
 """The pictures of the Health page and of an organizer's own page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from app import formats
-from app.charts import style
+from app import formats, frames
+from app.charts import drawing, style
 from app.charts.engagement import STEPS
 from app.charts.style import Chart
 from app.estimates.health import LOW_FROM, LOW_TO, MEDIUM_FROM, MEDIUM_TO, WEIGHTS
 
-ROW, BAR = 46, 0.34  # pixels for a bar and its line of text; of them, for the bar
+ROW = 46  # pixels for a bar and its line of text
 TERM = 28  # pixels for a term of a sum
 NAME, SHORT = 30, 18  # letters of a name before it is cut; of one that stands inside a picture
 FEW, MANY = 8, 8  # movers and segments in a picture; the table holds all
@@ -64,29 +64,6 @@ def risk(level: object) -> str:
     return formats.MISSING if found is None else f"{found.mark}{formats.GAP}{found.word}"
 
 
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
-def _floats(values: pd.Series) -> list[float | None]:
-    return [None if pd.isna(value) else float(value) for value in values]
-
-
-def _bars(x: Sequence[float | None], sentences: list[str], customdata: list[str], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "x": list(x),
-        "y": list(range(len(sentences))),
-        "orientation": "h",
-        "width": BAR,
-        "hovertext": sentences,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "customdata": customdata,
-        "unselected": {"marker": {"opacity": 1}},
-        **more,
-    }
-
-
 def _axis(title: str, **more: Any) -> dict[str, Any]:
     return {
         "title": {"text": title, "standoff": 8},
@@ -107,10 +84,10 @@ def at_risk(accounts: pd.DataFrame, currency: str, *, by_chance: bool) -> Chart:
     Without a churn model (`by_chance` false) they stand by health instead, the worst at the right, and their area is
     the value.
     """
-    rows = _rows(accounts)
-    x = _floats(accounts["churn_probability"] if by_chance else accounts["health"])
-    y = _floats(accounts["value"])
-    weights = _floats(accounts["revenue_at_risk"] if by_chance else accounts["value"])
+    rows = frames.rows(accounts)
+    x = frames.floats(accounts["churn_probability"] if by_chance else accounts["health"])
+    y = frames.floats(accounts["value"])
+    weights = frames.floats(accounts["revenue_at_risk"] if by_chance else accounts["value"])
     most = max((weight for weight in weights if weight), default=1.0)
     levels = [RISKS.get(row.churn_risk, RISKS["low"]) for row in rows]
     sentences = [
@@ -145,7 +122,7 @@ def at_risk(accounts: pd.DataFrame, currency: str, *, by_chance: bool) -> Chart:
             "line": {"color": style.GROUND, "width": 1},
         },
         "hovertext": sentences,
-        "hovertemplate": "%{hovertext}<extra></extra>",
+        "hovertemplate": drawing.HOVER,
         "customdata": accounts["organizer_id"].tolist(),
         "unselected": {"marker": {"opacity": 0.82}},
         "selected": {"marker": {"opacity": 1}},
@@ -263,7 +240,7 @@ def _money_ticks(top: float, currency: str) -> dict[str, Any]:
 
 def by_risk(levels: pd.DataFrame, currency: str, *, by_chance: bool) -> Chart:
     """Revenue at risk by churn risk, or without a churn model the value; the highest first; customdata is the level."""
-    rows = _rows(levels.iloc[::-1])
+    rows = frames.rows(levels.iloc[::-1])
     labels, sentences = [], []
     for row in rows:
         worth, lost = formats.short_money(row.value, currency), formats.short_money(row.revenue_at_risk, currency)
@@ -276,8 +253,8 @@ def by_risk(levels: pd.DataFrame, currency: str, *, by_chance: bool) -> Chart:
         )
     names = [row.risk for row in rows]
     colors = [RISKS[name].color for name in names]
-    amounts = _floats(levels["revenue_at_risk" if by_chance else "value"].iloc[::-1])
-    bars = [_bars(amounts, sentences, names, marker={"color": colors})]
+    amounts = frames.floats(levels["revenue_at_risk" if by_chance else "value"].iloc[::-1])
+    bars = [drawing.bars(amounts, sentences, names, marker={"color": colors})]
     figure = style.figure(
         max(len(rows), 1) * 58 + 8, bars, xaxis=style.hidden_axis(rangemode="tozero"), **style.rows(labels)
     )
@@ -306,11 +283,11 @@ def distribution(bands: pd.DataFrame) -> Chart:
     ]
     traces = []
     for band, level in enumerate(BANDS):
-        rows = _rows(shown[shown["band"] == band])
+        rows = frames.rows(shown[shown["band"] == band])
         shares = [float(row.organizers) / float(totals[row.segment] or 1) for row in rows]
         traces.append(
             {
-                **_bars(
+                **drawing.bars(
                     shares,
                     [
                         f"<b>{style.literal(row.segment)}</b><br>"
@@ -346,48 +323,21 @@ def distribution(bands: pd.DataFrame) -> Chart:
 
 def movers(frame: pd.DataFrame) -> Chart:
     """From the health on the earlier day to that on the later one, high to the right; customdata is the id."""
-    rows = _rows(frame.head(FEW))
-    sign = [f"+{row.change}" if row.change > 0 else f"−{-row.change}" for row in rows]
-    labels = [
-        (style.clipped(row.organizer, NAME), f"{row.before} → <b>{row.health}</b> ({change})")
-        for row, change in zip(rows, sign, strict=True)
-    ]
+    rows = frames.rows(frame.head(FEW))
     sentences = [
         f"<b>{style.literal(row.organizer)}</b><br>Health from {row.before} to {row.health}"
         + (f", mostly by {PARTS.get(row.part, str(row.part)).lower()}" if not pd.isna(row.part) else "")
         + f"<br>Risk {risk(row.risk_before)} → {risk(row.churn_risk)}<br>{style.literal(row.owner)}"
         for row in rows
     ]
-    colors = [style.UP if row.change > 0 else style.DOWN for row in rows]
-    ids = [row.organizer_id for row in rows]
-    whole = [100.0] * len(rows)
+    labels, arrows = drawing.moves(rows, "health", sentences, width=0.14)
+    whole, ids = [100.0] * len(rows), [row.organizer_id for row in rows]
     figure = style.figure(
         max(len(rows), 1) * 42 + 36,
-        [
-            _bars(whole, sentences, ids, marker={"color": style.GROUND}, width=0.08),
-            _bars(
-                [float(row.change) for row in rows], sentences, ids, base=[float(row.before) for row in rows],
-                marker={"color": colors}, width=0.14,
-            ),
-            {
-                "type": "scatter",
-                "x": [float(row.health) for row in rows],
-                "y": list(range(len(rows))),
-                "mode": "markers",
-                "marker": {
-                    "size": 13,
-                    "color": colors,
-                    "symbol": ["triangle-right" if row.change > 0 else "triangle-left" for row in rows],
-                },
-                "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": ids,
-                "unselected": {"marker": {"opacity": 1}},
-            },
-        ],
+        [drawing.bars(whole, sentences, ids, marker={"color": style.GROUND}, width=0.08), *arrows],
         xaxis=_axis(f"Health, {DIRECTION}", range=[-2, 102], tickvals=[0, MEDIUM_FROM, LOW_FROM, 100]),
         **style.rows(labels),
-    )  # fmt: skip
+    )
     said = "; ".join(f"{row.organizer} from {row.before} to {row.health}" for row in rows)
     return Chart(figure, f"Health ({DIRECTION}) that moved most: {said}.")
 
@@ -397,7 +347,7 @@ def movers(frame: pd.DataFrame) -> Chart:
 
 def calibration(curve: pd.DataFrame) -> Chart:
     """What the model said against what came true, with 95 % intervals, beside the line on which they are equal."""
-    rows = _rows(curve)
+    rows = frames.rows(curve)
     most = max((float(row.n) for row in rows), default=1.0)
     figure = style.figure(
         300,
@@ -408,8 +358,8 @@ def calibration(curve: pd.DataFrame) -> Chart:
             },
             {
                 "type": "scatter",
-                "x": _floats(curve["forecast"]),
-                "y": _floats(curve["rate"]),
+                "x": frames.floats(curve["forecast"]),
+                "y": frames.floats(curve["rate"]),
                 "mode": "markers",
                 "error_y": {
                     "type": "data",
@@ -427,7 +377,7 @@ def calibration(curve: pd.DataFrame) -> Chart:
                     f" anything from {formats.share(row.low)} to {formats.share(row.high)} would fit"
                     for row in rows
                 ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
             },
         ],
         xaxis=_axis("Said by the model: probability to churn", range=[-0.03, 1.03], tickformat=".0%", nticks=5),
@@ -441,7 +391,7 @@ def calibration(curve: pd.DataFrame) -> Chart:
 
 def retention(frame: pd.DataFrame) -> Chart:
     """Quarters of newcomers down, quarters later across, the share kept in each cell; customdata is `day|quarters`."""
-    rows = _rows(frame)
+    rows = frames.rows(frame)
     cohorts = sorted(set(frame["cohort"]))
     place = {cohort: row for row, cohort in enumerate(cohorts)}
     sizes = dict(zip(frame["cohort"], frame["organizers"], strict=True))
@@ -469,7 +419,7 @@ def retention(frame: pd.DataFrame) -> Chart:
                     f" ({formats.share(row.share)})"
                     for row in rows
                 ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
                 "customdata": [f"{row.cohort:%Y-%m-%d}|{int(row.quarters)}" for row in rows],
                 "unselected": {"marker": {"opacity": 1}},
             }
@@ -505,7 +455,7 @@ def _quarter(day: Any) -> str:
 
 def parts(why: pd.DataFrame) -> Chart:
     """The points of each part of the health score within the most that it could bring; they add up to the score."""
-    rows = _rows(why)
+    rows = frames.rows(why)
     weight = sum(WEIGHTS.get(row.part, 0) for row in rows) or 1
     most = [100 * WEIGHTS.get(row.part, 0) / weight for row in rows]
     labels = [
@@ -521,8 +471,8 @@ def parts(why: pd.DataFrame) -> Chart:
     figure = style.figure(
         max(len(rows), 1) * ROW + 8,
         [
-            _bars(most, sentences, ids, marker={"color": style.GROUND}),
-            _bars([float(row.points) for row in rows], sentences, ids, marker={"color": style.ACCENT}),
+            drawing.bars(most, sentences, ids, marker={"color": style.GROUND}),
+            drawing.bars([float(row.points) for row in rows], sentences, ids, marker={"color": style.ACCENT}),
         ],
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
@@ -533,7 +483,7 @@ def parts(why: pd.DataFrame) -> Chart:
 
 def reasons(why: pd.DataFrame) -> Chart:
     """A waterfall from what an average organizer has to this one's churn probability, in points of 100."""
-    rows = [row for row in _rows(why) if row.part == "base" or abs(row.points) >= 0.05]
+    rows = [row for row in frames.rows(why) if row.part == "base" or abs(row.points) >= 0.05]
     total = float(sum(row.points for row in rows))
     names = [FEATURES.get(row.part, row.part) for row in rows] + ["To churn within 180 days"]
     amounts = [*(float(row.points) for row in rows), total]
@@ -564,7 +514,7 @@ def reasons(why: pd.DataFrame) -> Chart:
                 "hovertext": [
                     f"<b>{style.literal(name)}</b><br>{text} points" for name, text in zip(names, texts, strict=True)
                 ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
             }
         ],
         margin={"l": 0, "r": 48, "t": 8, "b": 0, "pad": 8},
@@ -583,14 +533,14 @@ def reasons(why: pd.DataFrame) -> Chart:
 
 def history(scores: pd.DataFrame) -> Chart:
     """Health and engagement at every refresh, with the levels at which the risk changes."""
-    rows = _rows(scores)
+    rows = frames.rows(scores)
     days = [row.scored_on for row in rows]
 
     def line(column: str, name: str, color: str, width: float) -> dict[str, Any]:
         return {
             "type": "scatter",
             "x": days,
-            "y": _floats(scores[column]),
+            "y": frames.floats(scores[column]),
             "mode": "lines+markers+text",
             "line": {"color": color, "width": width},
             "marker": {"size": 4 if len(rows) > 1 else 9, "color": color},
@@ -604,7 +554,7 @@ def history(scores: pd.DataFrame) -> Chart:
                 + ("" if pd.isna(row.churn_probability) else f", {formats.share(row.churn_probability)} to churn")
                 for row in rows
             ],
-            "hovertemplate": "%{hovertext}<extra></extra>",
+            "hovertemplate": drawing.HOVER,
         }
 
     edge = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"width": 1, "dash": "dot"}}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app import formats
-from app.charts import style
+from app.charts import drawing, style
 from app.charts.style import Chart
 
 HEIGHT: Final = 176  # pixels
@@ -66,7 +66,7 @@ def on_track(track: Track) -> Chart:
     def bar(row: int, base: float, length: float, color: str, said: str, **more: Any) -> dict[str, Any]:
         return {
             "type": "bar", "orientation": "h", "x": [length], "y": [row], "base": [base], "width": BAR,
-            "marker": {"color": color}, "hovertext": [said], "hovertemplate": "%{hovertext}<extra></extra>",
+            "marker": {"color": color}, "hovertext": [said], "hovertemplate": drawing.HOVER,
             **unpicked, **more,
         }  # fmt: skip
 
@@ -118,6 +118,6 @@ def _mark(row: int, at: float, color: str, size: int, said: str, symbol: str = "
     return {
         "type": "scatter", "mode": "markers", "x": [at], "y": [row],
         "marker": {"symbol": symbol, "size": size, "color": color, "line": line},
-        "hovertext": [said], "hovertemplate": "%{hovertext}<extra></extra>",
+        "hovertext": [said], "hovertemplate": drawing.HOVER,
         "unselected": {"marker": {"opacity": 1}}, "selected": {"marker": {"opacity": 1}},
     }  # fmt: skip

@@ -1,15 +1,14 @@
 """The pictures of the Pipeline page."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
-from app import formats
-from app.charts import style
+from app import formats, frames
+from app.charts import drawing, style
 from app.charts.style import Chart
 
 ROW = 52  # pixels for a bar and its line of text
-BAR = 0.34  # of them, for the bar
 TERM = 28  # pixels for a term of the movement
 NAME = 26  # letters of a stage's name before it is cut; the whole name stands in the hover text
 
@@ -20,29 +19,6 @@ def _height(rows: int) -> int:
     return max(rows, 1) * ROW + 8
 
 
-def _bars(x: Any, sentences: list[str], customdata: list[str], **more: Any) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "x": x,
-        "y": list(range(len(sentences))),
-        "orientation": "h",
-        "width": BAR,
-        "hovertext": sentences,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "customdata": customdata,
-        "unselected": {"marker": {"opacity": 1}},
-        **more,
-    }
-
-
-def _floats(amounts: pd.Series) -> list[float | None]:
-    return [None if pd.isna(amount) else float(amount) for amount in amounts]
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
 def _ids(stages: pd.DataFrame) -> list[str]:
     return stages["stage_id"].fillna("unknown").tolist()
 
@@ -51,7 +27,7 @@ def expected_revenue_by_stage(stages: pd.DataFrame, currency: str) -> Chart:
     """Value behind, expected revenue in front, in the colour of the stage; a bar's customdata is its stage's id."""
     short = [
         (formats.short_money(stage.expected_revenue, currency), formats.short_money(stage.value, currency), stage)
-        for stage in _rows(stages)
+        for stage in frames.rows(stages)
     ]
     sentences = [
         f"<b>{style.literal(stage.stage)}</b><br>"
@@ -72,8 +48,10 @@ def expected_revenue_by_stage(stages: pd.DataFrame, currency: str) -> Chart:
     figure = style.figure(
         _height(len(stages)),
         [
-            _bars(_floats(stages["value"]), sentences, ids, marker={"color": pale, "line": edge}),
-            _bars(_floats(stages["expected_revenue"]), sentences, ids, marker={"color": colors, "line": edge}),
+            drawing.bars(frames.floats(stages["value"]), sentences, ids, marker={"color": pale, "line": edge}),
+            drawing.bars(
+                frames.floats(stages["expected_revenue"]), sentences, ids, marker={"color": colors, "line": edge}
+            ),
         ],
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
@@ -85,7 +63,7 @@ def expected_revenue_by_stage(stages: pd.DataFrame, currency: str) -> Chart:
 def age_in_stage(stages: pd.DataFrame) -> Chart:
     """Bars of the median age of open opportunities, and a mark at the normal age; customdata is the stage's id."""
     labels, sentences = [], []
-    for stage in _rows(stages):
+    for stage in frames.rows(stages):
         if pd.isna(stage.normal_age_days):
             told, number = "too few finished stays to say what is normal", formats.MISSING
         else:
@@ -100,25 +78,17 @@ def age_in_stage(stages: pd.DataFrame) -> Chart:
     figure = style.figure(
         _height(len(stages)),
         [
-            _bars(_floats(stages["median_age_days"]), sentences, ids, marker={"color": stages["color"].tolist()}),
-            {
-                "type": "scatter",
-                "x": _floats(stages["normal_age_days"]),
-                "y": list(range(len(stages))),
-                "mode": "markers",
-                "marker": {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": style.INK}},
-                "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": ids,
-                "unselected": {"marker": {"opacity": 1}},
-            },
+            drawing.bars(
+                frames.floats(stages["median_age_days"]), sentences, ids, marker={"color": stages["color"].tolist()}
+            ),
+            drawing.marks(frames.floats(stages["normal_age_days"]), sentences, ids, **drawing.upright(20)),
         ],
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
     )
     said = "; ".join(
         f"{stage.stage} {formats.days(stage.median_age_days)}, normal up to {formats.days(stage.normal_age_days)}"
-        for stage in _rows(stages)
+        for stage in frames.rows(stages)
     )
     return Chart(figure, f"Bars of the median age in the stage against its normal age: {said}.")
 
@@ -126,7 +96,7 @@ def age_in_stage(stages: pd.DataFrame) -> Chart:
 def conversion_funnel(stages: pd.DataFrame) -> Chart:
     """Entries per stage, from the first to the last, and how many of them go on; customdata is the stage's id."""
     labels, sentences = [], []
-    for stage in _rows(stages):
+    for stage in frames.rows(stages):
         dropped = None if pd.isna(stage.converted) else stage.lost + stage.back
         goes_on, drops = formats.share(stage.converted), formats.share(dropped)
         name = f"{style.clipped(stage.stage, NAME)} · {formats.count(stage.entries)}"
@@ -143,15 +113,15 @@ def conversion_funnel(stages: pd.DataFrame) -> Chart:
         [
             {
                 "type": "funnel",
-                "x": _floats(stages["entries"]),
+                "x": frames.floats(stages["entries"]),
                 "y": list(range(len(stages))),
                 "orientation": "h",
-                "width": BAR,
+                "width": drawing.BAR,
                 "textinfo": "none",
                 "marker": {"color": stages["color"].tolist()},
                 "connector": {"visible": False},
                 "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
                 "customdata": _ids(stages),
             }
         ],
@@ -160,7 +130,7 @@ def conversion_funnel(stages: pd.DataFrame) -> Chart:
     )
     said = "; ".join(
         f"{stage.stage} {formats.counted(stage.entries, 'entry', 'entries')}, {formats.share(stage.converted)} go on"
-        for stage in _rows(stages)
+        for stage in frames.rows(stages)
     )
     return Chart(figure, f"Funnel of the entries into each stage: {said}.")
 
@@ -170,9 +140,9 @@ def movement(terms: pd.DataFrame, measure: Measure, currency: str) -> Chart:
     last = len(terms) - 1
     moved = terms[(terms[measure] != 0) | terms.index.isin([0, last])].reset_index(drop=True)
     total = moved.index.isin([0, len(moved) - 1])
-    amounts = _floats(moved[measure])
+    amounts = frames.floats(moved[measure])
     labels, sentences = [], []
-    for row in _rows(moved):
+    for row in frames.rows(moved):
         amount = getattr(row, measure)
         sign = "" if total[row.Index] or amount < 0 else "+"
         labels.append((style.literal(row.label), f"{sign}{formats.short_money(amount, currency)}"))
@@ -196,7 +166,7 @@ def movement(terms: pd.DataFrame, measure: Measure, currency: str) -> Chart:
                 "textposition": "outside",
                 "cliponaxis": False,
                 "hovertext": sentences,
-                "hovertemplate": "%{hovertext}<extra></extra>",
+                "hovertemplate": drawing.HOVER,
                 "customdata": moved["term"].tolist(),
             }
         ],

@@ -5,20 +5,15 @@ from typing import Any, Final
 
 import pandas as pd
 
-from app import formats
-from app.charts import style
+from app import formats, frames
+from app.charts import drawing, style
 from app.charts.style import Chart
 
 ROW: Final = 52  # pixels for a row and its line of text
 NAME: Final = 26  # letters of a name before it is cut; the whole name stands in the hover text
 SQUARE: Final = 280  # pixels: the height of the reliability plot
 MONTHS: Final = 220
-HOVER: Final = "%{hovertext}<extra></extra>"
 FORECASTERS: Final = {"set": "As set", "calibrated": "As history suggests", "base": "One rate for every stage"}
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
 
 
 def _per_cent(part: Any, signed: str = "") -> str:
@@ -37,7 +32,7 @@ def reliability(stages: pd.DataFrame, curve: pd.DataFrame) -> Chart:
     `curve` is the same for all set values there ever were, by ten parts."""
     judged = stages[stages["rate"].notna()]
     sentences, said = [], []
-    for stage in _rows(judged):
+    for stage in frames.rows(judged):
         found = f"{formats.share(stage.rate)} of {formats.count(stage.n)} closed were won"
         sentences.append(
             f"<b>{style.literal(stage.stage)}</b><br>Set to {formats.share(stage.set_probability)}<br>{found},"
@@ -62,9 +57,9 @@ def reliability(stages: pd.DataFrame, curve: pd.DataFrame) -> Chart:
             "hovertext": [
                 f"Set to {formats.share(part.bin_low)} to {formats.share(part.bin_high)}, whenever that was:<br>"
                 f"{formats.share(part.rate)} of {formats.count(part.n)} were won"
-                for part in _rows(curve)
+                for part in frames.rows(curve)
             ],
-            "hovertemplate": HOVER,
+            "hovertemplate": drawing.HOVER,
         },
         *(
             {
@@ -82,7 +77,7 @@ def reliability(stages: pd.DataFrame, curve: pd.DataFrame) -> Chart:
                 "middle left" if at > 0.6 else "middle right" for at in judged["set_probability"].astype(float)
             ],
             "textfont": {"color": style.INK}, "cliponaxis": False,
-            "hovertext": sentences, "hovertemplate": HOVER,
+            "hovertext": sentences, "hovertemplate": drawing.HOVER,
         },
     ]  # fmt: skip
     figure = style.figure(
@@ -115,7 +110,7 @@ def _intervals(
         {
             "type": "scatter", "mode": "markers", "x": at, "y": list(range(len(at))),
             "marker": {"color": list(colors), "size": 12, "line": {"color": style.GROUND, "width": 2}},
-            "hovertext": list(sentences), "hovertemplate": HOVER,
+            "hovertext": list(sentences), "hovertemplate": drawing.HOVER,
         }
     )  # fmt: skip
     return style.figure(max(len(labels), 1) * ROW + 8, traces, xaxis=style.hidden_axis(**axis), **style.rows(labels))
@@ -124,7 +119,7 @@ def _intervals(
 def scores(scores: pd.DataFrame) -> Chart:
     """Three ways to forecast, each with the error that it made and how sure that is: further left is better."""
     labels, sentences = [], []
-    for row in _rows(scores):
+    for row in frames.rows(scores):
         name, sure = FORECASTERS[row.forecaster], f"{row.brier_low:.3f}–{row.brier_high:.3f}"
         better = "" if row.forecaster == "set" else f" · {_less(row.brier, scores['brier'].iloc[0])}"
         labels.append((name, f"<b>{row.brier:.3f}</b>{better}"))
@@ -133,7 +128,7 @@ def scores(scores: pd.DataFrame) -> Chart:
             f"<br>{_per_cent(row.ece)} points off on average (ECE {row.ece:.3f}), log loss {row.log_loss:.3f}"
         )
     points = scores[["brier", "brier_low", "brier_high"]].set_axis(["at", "low", "high"], axis=1)
-    colors = [style.ACCENT if row.forecaster == "calibrated" else style.QUIET for row in _rows(scores)]
+    colors = [style.ACCENT if row.forecaster == "calibrated" else style.QUIET for row in frames.rows(scores)]
     figure = _intervals(labels, sentences, points, colors)
     said = "; ".join(f"{name} {number}".replace("<b>", "").replace("</b>", "") for name, number in labels)
     return Chart(figure, f"Errors of three ways to forecast, lower is better: {said}.")
@@ -142,7 +137,7 @@ def scores(scores: pd.DataFrame) -> Chart:
 def overrides(owners: pd.DataFrame) -> Chart:
     """Whether each owner's own probabilities were better than the stages': right of the line they were."""
     labels, sentences = [], []
-    for row in _rows(owners):
+    for row in frames.rows(owners):
         told = row.reason or verdict_on_overrides(row.low, row.high)
         better = "not judged" if row.reason else f"<b>{_less(row.brier_override, row.brier_stage)}</b>"
         labels.append((style.clipped(row.owner, NAME), f"{better} · {formats.count(row.n)} closed"))
@@ -155,7 +150,7 @@ def overrides(owners: pd.DataFrame) -> Chart:
     points = points.assign(low=points["low"].fillna(points["at"]), high=points["high"].fillna(points["at"]))
     colors = [
         style.QUIET if pd.isna(row.low) or row.low <= 0 <= row.high else style.UP if row.saved > 0 else style.DOWN
-        for row in _rows(owners)
+        for row in frames.rows(owners)
     ]
     edges = [0.0, *points["low"].astype(float), *points["high"].astype(float)]
     room = (max(edges) - min(edges) or 1.0) * 0.06
@@ -187,7 +182,7 @@ def _less(error: Any, than: Any) -> str:
 def by_stage(stages: pd.DataFrame, currency: str) -> Chart:
     """Expected revenue of each stage: pale as it is, full as it would be."""
     labels, sentences = [], []
-    for row in _rows(stages):
+    for row in frames.rows(stages):
         before, after = (formats.short_money(amount, currency) for amount in (row.before, row.after))
         arrow = f"{before} → " if row.change else ""
         labels.append((style.clipped(row.stage, NAME), f"{arrow}<b>{after}</b>"))
@@ -197,7 +192,7 @@ def by_stage(stages: pd.DataFrame, currency: str) -> Chart:
         )
     bar: dict[str, Any] = {
         "type": "bar", "y": list(range(len(stages))), "orientation": "h", "width": 0.34,
-        "hovertext": sentences, "hovertemplate": HOVER,
+        "hovertext": sentences, "hovertemplate": drawing.HOVER,
     }  # fmt: skip
     edge = {"color": style.QUIET, "width": 0.5}
     colors = stages["color"].tolist()
@@ -210,7 +205,7 @@ def by_stage(stages: pd.DataFrame, currency: str) -> Chart:
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
     )
-    said = "; ".join(f"{row.stage} {signed(row.change, currency)}" for row in _rows(stages))
+    said = "; ".join(f"{row.stage} {signed(row.change, currency)}" for row in frames.rows(stages))
     return Chart(figure, f"Change of expected revenue by stage: {said}.")
 
 
@@ -219,10 +214,10 @@ def by_month(months: pd.DataFrame, currency: str) -> Chart:
     sentences = [
         f"<b>{row.label}</b><br>{formats.money(row.before, currency)} → {formats.money(row.after, currency)}<br>"
         f"{signed(row.change, currency)}"
-        for row in _rows(months)
+        for row in frames.rows(months)
     ]
     bar: dict[str, Any] = {
-        "type": "bar", "x": list(range(len(months))), "hovertext": sentences, "hovertemplate": HOVER,
+        "type": "bar", "x": list(range(len(months))), "hovertext": sentences, "hovertemplate": drawing.HOVER,
     }  # fmt: skip
     frame = {"color": style.CLEAR, "line": {"color": style.QUIET, "width": 1}}
     figure = style.figure(
@@ -252,17 +247,17 @@ def by_month(months: pd.DataFrame, currency: str) -> Chart:
             "automargin": True,
         },
     )
-    said = "; ".join(f"{row.label} {signed(row.change, currency)}" for row in _rows(months))
+    said = "; ".join(f"{row.label} {signed(row.change, currency)}" for row in frames.rows(months))
     return Chart(figure, f"Change of expected revenue by month: {said}.")
 
 
 def by_owner(owners: pd.DataFrame, currency: str) -> Chart:
     """The change of each owner's expected revenue, the largest first."""
-    labels = [(style.clipped(row.owner, NAME), signed(row.change, currency, short=True)) for row in _rows(owners)]
+    labels = [(style.clipped(row.owner, NAME), signed(row.change, currency, short=True)) for row in frames.rows(owners)]
     sentences = [
         f"<b>{style.literal(row.owner)}</b><br>{formats.money(row.before, currency)} →"
         f" {formats.money(row.after, currency)}<br>{signed(row.change, currency)}"
-        for row in _rows(owners)
+        for row in frames.rows(owners)
     ]
     figure = style.figure(
         max(len(owners), 1) * 40 + 8,
@@ -275,7 +270,7 @@ def by_owner(owners: pd.DataFrame, currency: str) -> Chart:
                 "width": 0.3,
                 "marker": {"color": [style.UP if change > 0 else style.DOWN for change in owners["change"]]},
                 "hovertext": sentences,
-                "hovertemplate": HOVER,
+                "hovertemplate": drawing.HOVER,
             }
         ],
         xaxis=style.hidden_axis(),

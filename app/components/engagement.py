@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, get_args
+from typing import Final, get_args
 from uuid import UUID, uuid4
 
 import pandas as pd
 import streamlit as st
 
-from app import formats, identity
+from app import formats, frames, identity
 from app.charts.engagement import PLURALS, Measure
 from app.commands import activities
 from app.commands.activities import Loggable
@@ -21,7 +21,6 @@ from app.components.picture import Answer, Empty, Setting, behind, nothing_there
 from app.viewer import Viewer
 from queries.engagement import KINDS, Kind
 from queries.scope import Scope
-from queries.units import Unit
 
 NO_ACTIVITIES: Final = Empty(
     "Activities will stand here",
@@ -59,14 +58,12 @@ def headline(headline: Answer, trend: pd.DataFrame, next_steps: pd.DataFrame, sc
     without = int(next_steps["without_next_step"].iloc[0])
     steps = formats.counted(without, "open opportunity has", "open opportunities have")
 
-    overdue_more = int(now["overdue"] - before["overdue"])
-
     def count(column: str) -> Metric:
         return Metric(
             units[column].label,
             formats.count(now[column]),
             formats.change(now[column], before[column]),
-            _said(units[column]),
+            units[column].sentence,
             [float(value) for value in trend[column]],
         )
 
@@ -75,7 +72,7 @@ def headline(headline: Answer, trend: pd.DataFrame, next_steps: pd.DataFrame, sc
             label,
             formats.share(now[column]),
             formats.points(now[column], before[column]),
-            f"{_said(units[column])} Of {formats.count(now[of])} in scope.",
+            f"{units[column].sentence} Of {formats.count(now[of])} in scope.",
         )
 
     metrics.row(
@@ -88,33 +85,23 @@ def headline(headline: Answer, trend: pd.DataFrame, next_steps: pd.DataFrame, sc
                 units["neglected_value"].label,
                 formats.short_money(now["neglected_value"], currency),
                 formats.change(now["neglected_value"], before["neglected_value"]),
-                f"{_said(units['neglected_value'])} {formats.counted(int(now['neglected']), 'account')}.",
+                f"{units['neglected_value'].sentence} {formats.counted(int(now['neglected']), 'account')}.",
                 good="down",
             ),
             Metric(
                 units["overdue"].label,
                 formats.count(now["overdue"]),
-                f"{overdue_more:+,}" if overdue_more else 0,
-                f"{_said(units['overdue'])} {formats.counted(int(now['pending']), 'task')} pending.",
+                formats.more(now["overdue"], before["overdue"]),
+                f"{units['overdue'].sentence} {formats.counted(int(now['pending']), 'task')} pending.",
                 good="down",
             ),
         ]
     )
-    past = scope.before()
-    compared = (
-        f"{formats.day(past.period.start)} to {formats.day(past.as_of)}"
-        if past.flow_end < past.period.end
-        else past.period.label
-    )
-    notes = [f"Changes compare with {compared}", f"{steps} no next step"]
+    notes = [f"Changes compare with {metrics.compared_with(scope)}", f"{steps} no next step"]
     if without_rate := int(now["without_rate"]):
         subject = formats.counted(without_rate, "opportunity", "opportunities")
         notes.append(f"{subject} of neglected accounts without an exchange rate to {currency}: not in their value")
     st.caption(" · ".join(notes))
-
-
-def _said(unit: Unit) -> str:
-    return f"{unit.help}."
 
 
 # Choices -------------------------------------------------------------------------------------------------
@@ -246,7 +233,7 @@ def _log(organizer_id: UUID, name: str, option: Loggable, activity_id: UUID) -> 
 
 def due(tasks: Answer, viewer: Viewer, setting: Setting, key: str) -> None:
     """Tasks with a button each that completes it, where it is the viewer's to complete."""
-    rows: list[Any] = list(tasks.frame.itertuples())
+    rows = frames.rows(tasks.frame)
     for row in rows:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}.{row.task_id}"):
             when = formats.moment(row.due, setting.time_zone)

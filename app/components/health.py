@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,16 +12,15 @@ import streamlit as st
 from app import formats
 from app.charts import health as charts
 from app.charts.health import RISKS
-from app.components import metrics, shell
+from app.components import metrics, searchable, shell
 from app.components.markdown import literal
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, picture, table
-from app.components.scope_bar import COMPARED_FROM
+from app.components.two_days import TwoDays
 from app.estimates.churn import HORIZON, PATIENCE, SHORTEST
 from app.estimates.health import LOW_TO, MEDIUM_TO
 from queries.health import MOVED_OVER, Order, Segment
 from queries.scope import Scope
-from queries.units import Unit
 
 CHURN: Final = (
     f"An organizer of events churns when it neither wins nor holds an event within {PATIENCE} × its own usual gap"
@@ -109,11 +108,10 @@ class Model:
 
 def headline(figures: Answer, trend: pd.DataFrame, churned: pd.DataFrame, model: Model, scope: Scope) -> None:
     """The six numbers, each against the period before as of the day as far into it, and what churn means."""
-    currency, units, past = scope.currency, figures.columns, scope.before()
-    rows = figures.frame.set_index("which")
-    now, before = rows.loc["current"].to_dict(), rows.loc["previous"].to_dict()
+    currency, units = scope.currency, figures.columns
+    now, before = metrics.now_and_before(figures)
     scored = not pd.isna(now["scored_on"])
-    left, left_before = _churned(churned, scope), _churned(churned, past)
+    left, left_before = _churned(churned, scope), _churned(churned, scope.before())
     worth = formats.short_money(now["revenue_at_risk"], currency) if model.speaks else formats.MISSING
     why_none = "" if model.speaks else f" {model.reason or 'The refresh has not run yet.'}"
     metrics.row(
@@ -123,23 +121,23 @@ def headline(figures: Answer, trend: pd.DataFrame, churned: pd.DataFrame, model:
                 f"{now['median_health']:.0f} of 100"
                 if scored and not pd.isna(now["median_health"])
                 else formats.MISSING,
-                _difference(now["median_health"], before["median_health"]),
-                _said(units["median_health"]),
-                _floats(trend["median_health"]) if scored else None,
+                formats.more(now["median_health"], before["median_health"]),
+                units["median_health"].sentence,
+                metrics.sparkline(trend["median_health"]) if scored else None,
             ),
             Metric(
                 f"{RISKS['high'].mark} High risk",
                 formats.count(now["high_risk"]) if scored else formats.MISSING,
-                _difference(now["high_risk"], before["high_risk"]) if not pd.isna(before["scored_on"]) else None,
-                f"{_said(units['high_risk'])} High: {_level_rule('high', model)}.",
-                _floats(trend["high_risk"]) if scored else None,
+                formats.more(now["high_risk"], before["high_risk"]) if not pd.isna(before["scored_on"]) else None,
+                f"{units['high_risk'].sentence} High: {_level_rule('high', model)}.",
+                metrics.sparkline(trend["high_risk"]) if scored else None,
                 good="down",
             ),
             Metric(
                 "Revenue at risk",
                 worth,
                 formats.change(now["revenue_at_risk"], before["revenue_at_risk"]) if model.speaks else None,
-                f"{_said(units['revenue_at_risk'])}{why_none}",
+                f"{units['revenue_at_risk'].sentence}{why_none}",
                 good="down",
             ),
             Metric(
@@ -154,23 +152,18 @@ def headline(figures: Answer, trend: pd.DataFrame, churned: pd.DataFrame, model:
                 "Won in 12 months",
                 formats.short_money(now["value"], currency),
                 formats.change(now["value"], before["value"]),
-                f"{_said(units['value'])} Of the organizers that have not churned.",
+                f"{units['value'].sentence} Of the organizers that have not churned.",
             ),
             Metric(
                 "Organizers",
                 formats.count(now["organizers"]),
                 formats.change(now["organizers"], before["organizers"]),
-                f"{_said(units['organizers'])} {formats.counted(int(now['churned']), 'other')} had churned.",
+                f"{units['organizers'].sentence} {formats.counted(int(now['churned']), 'other')} had churned.",
                 good="neither",
             ),
         ]
     )
-    compared = (
-        f"{formats.day(past.period.start)} to {formats.day(past.as_of)}"
-        if past.flow_end < past.period.end
-        else past.period.label
-    )
-    notes = [CHURN, f"Changes compare with {compared}."]
+    notes = [CHURN, f"Changes compare with {metrics.compared_with(scope)}."]
     if unscored := int(now["unscored"]):
         notes.append(f"{formats.counted(unscored, 'organizer')} not scored yet: eventos refresh, or tomorrow.")
     if without_rate := int(now["without_rate"]):
@@ -191,13 +184,6 @@ def _weekly(days: pd.DataFrame, scope: Scope) -> list[float]:
     ends = [pd.Timestamp(scope.as_of - timedelta(weeks=week)) for week in range(12, -1, -1)]
     week = pd.Timedelta(days=6)
     return [float(days.loc[days["day"].between(end - week, end), "organizers"].sum()) for end in ends]
-
-
-def _difference(now: Any, before: Any) -> str | int | None:
-    if pd.isna(now) or pd.isna(before):
-        return None
-    change = round(float(now) - float(before))
-    return f"{change:+,}" if change else 0
 
 
 def _level_rule(level: str, model: Model) -> str:
@@ -222,15 +208,6 @@ def levels(model: Model) -> str:
     )
 
 
-def _said(unit: Unit) -> str:
-    return f"{unit.help}."
-
-
-def _floats(values: pd.Series) -> list[float]:
-    # A sparkline has no gaps: before the first known value it stays at it.
-    return [float(value) for value in values.astype("Float64").ffill().bfill().fillna(0)]
-
-
 # Choices -------------------------------------------------------------------------------------------------
 
 
@@ -246,26 +223,15 @@ def segment_switch() -> None:
         st.caption(f"Health, {charts.DIRECTION}: ■ under 35 · ▲ 35 to 59 · ● from 60", width="stretch")
 
 
-def moved_dates(scope: Scope) -> tuple[date, date]:
-    """From which day's scores to which: the last thirty days, or what the reader has picked."""
-    picked = [st.session_state.get(_date_key(which, scope)) for which in ("start", "end")]
-    start, end = picked[0] or scope.as_of - MOVED_OVER, picked[1] or scope.as_of
-    return min(start, end), max(start, end)
+def moved_days(scope: Scope) -> TwoDays:
+    """From which day's scores to which: the last thirty days."""
+    return TwoDays(f"health.{scope.as_of}", scope.as_of - MOVED_OVER, scope.as_of, scope.as_of)
 
 
 def moved_controls(scope: Scope) -> None:
     """The two days."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for which, label, day in zip(("start", "end"), ("From", "To"), moved_dates(scope), strict=True):
-            key = _date_key(which, scope)
-            st.session_state.setdefault(key, day)
-            st.date_input(
-                label, min_value=COMPARED_FROM, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140
-            )
-
-
-def _date_key(which: str, scope: Scope) -> str:
-    return f"health.{which}.{scope.as_of}"  # another as-of day starts with its own days again
+        moved_days(scope).fields(("From", "To"))
 
 
 def chosen_list() -> tuple[str, dict[str, Any]]:
@@ -294,21 +260,11 @@ def list_controls() -> None:
 def accounts(answer: Answer, setting: Setting, key: str, title: str, empty: Empty = NO_ACCOUNTS) -> None:
     """Accounts with a search, what they add up to, and the export; a click on a name opens the organizer's page."""
     frame = answer.frame
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        words = st.text_input(
-            "Search",
-            type="search",
-            live="300ms",
-            placeholder="Search organizer, owner or industry",
-            key=f"{key}.search",
-            label_visibility="collapsed",
-            width="stretch",
-        )
-        behind(key, title, answer.only(_COLUMNS), setting)
+    words = searchable.field(key, title, answer.only(_COLUMNS), setting, "Search organizer, owner or industry")
     if frame.empty:
         nothing_there(setting, empty, key)
         return
-    found = _found(frame, words or "")
+    found = searchable.found(frame, ("organizer", "owner", "industry"), words)
     total = int(frame["total"].iloc[0])
     of = "" if len(found) == total else f" of {formats.count(total)}"
     st.caption(
@@ -341,17 +297,6 @@ def _open(opener: str) -> None:
     ids = st.session_state[f"{opener}.ids"]
     if click and click["row"] < len(ids):
         st.switch_page(ORGANIZER, query_params={"id": ids[click["row"]]})
-
-
-def _found(frame: pd.DataFrame, words: str) -> pd.DataFrame:
-    """The rows that hold every word in a name, whatever its case."""
-    if not words:
-        return frame
-    text = frame[["organizer", "owner", "industry"]].fillna("").agg(" ".join, axis=1).str.casefold()
-    matches = pd.Series(True, frame.index)
-    for word in words.casefold().split():
-        matches &= text.str.contains(word, regex=False)
-    return frame[matches].reset_index(drop=True)
 
 
 def page_link(organizer_id: str) -> None:

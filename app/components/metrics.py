@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
+
+from app import formats
+from app.components.picture import Answer
+from queries.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -36,3 +41,22 @@ def row(metrics: Sequence[Metric]) -> None:
                 border=True,
                 height="stretch",
             )
+
+
+def now_and_before(figures: Answer) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """The row of the period, and that of the period before as of the day as far into it."""
+    rows = figures.frame.set_index("which")
+    return rows.loc["current"].to_dict(), rows.loc["previous"].to_dict()
+
+
+def compared_with(scope: Scope) -> str:
+    """The period before in words, up to the day as far into it."""
+    before = scope.before()
+    if before.flow_end < before.period.end:
+        return f"{formats.day(before.period.start)} to {formats.day(before.as_of)}"
+    return before.period.label
+
+
+def sparkline(values: pd.Series) -> list[float]:
+    """A way without gaps: before the first known value it stays at it."""
+    return [float(value) for value in values.astype("Float64").ffill().bfill().fillna(0)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from app import formats
+from app import formats, frames
 from app.charts import health as charts
 from app.components import health as pieces
 from app.components import metrics, record, shell
@@ -131,7 +131,7 @@ def next_steps(needs: pd.DataFrame, steps: Answer, setting: Setting) -> None:
     with st.container(border=True, key="card-steps", height="stretch", gap="small"):
         pieces.help_list(needs)
         st.subheader("Next steps", anchor=False)
-        rows: list[Any] = list(steps.frame.head(_STEPS).itertuples())
+        rows = frames.rows(steps.frame.head(_STEPS))
         for row in rows:
             when = formats.moment(row.at, setting.time_zone)
             late = f":red[:material/schedule: overdue since {when}]" if row.is_overdue else when
@@ -174,7 +174,7 @@ def opportunities(deals: Answer, told: Mapping[str, pd.DataFrame], wins: Answer,
         if deals.frame.empty:
             nothing_there(setting, Empty("No opportunities", "They come with the first sale that may be."), "deals")
             return
-        rows: list[Any] = list(deals.frame.itertuples())
+        rows = frames.rows(deals.frame)
         for row in rows:
             if row.opportunity_id in told:
                 _insight(row, told[row.opportunity_id], setting, is_open=row.Index == 0)
@@ -259,7 +259,7 @@ def timeline(answer: Answer, setting: Setting) -> None:
         if answer.frame.empty:
             nothing_there(setting, Empty("Nothing has happened yet", "Activities, moves and papers will."), "timeline")
             return
-        rows: list[Any] = list(answer.frame.itertuples())
+        rows = frames.rows(answer.frame)
         for month, those in groupby(rows, lambda row: f"{row.at.tz_convert(setting.time_zone):%B %Y}"):
             st.markdown("  \n".join([f"**{month}**", *(_line(row, setting) for row in those)]))
         if len(rows) == lines():
@@ -277,7 +277,7 @@ def notes(answer: Answer, setting: Setting) -> None:
     """What people have written down, as they wrote it."""
     with st.container(border=True, key="card-notes"):
         st.subheader("Notes", anchor=False)
-        rows: list[Any] = list(answer.frame.itertuples())
+        rows = frames.rows(answer.frame)
         if not rows:
             nothing_there(setting, Empty("No notes", "What people write down will stand here."), "notes")
             return

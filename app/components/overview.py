@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from app import formats
+from app import formats, frames
 from app.charts.health import RISKS
 from app.charts.overview import Track, on_track
 from app.components import board_pack, findings, metrics, scope_bar
@@ -21,7 +21,7 @@ from app.components.metrics import Metric
 from app.components.picture import Answer, Setting, behind, picture
 from app.components.review import Reading
 from app.estimates.forecast import Forecast
-from queries import overview
+from queries import overview, scoped
 from queries.scope import Scope
 
 PAGE: Final = "overview"
@@ -33,7 +33,6 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "slip": ("Slipped", "Nothing slipped to a later month"),
     "stage": ("Changed stage", "Nothing moved to another stage"),
 }
-_HIDDEN: Final = "(not yours to see)"
 
 
 class Answers(NamedTuple):
@@ -124,9 +123,9 @@ def _track(found: Answers, scope: Scope) -> Track:
 
 def _metrics(found: Answers, track: Track, scope: Scope) -> list[Metric]:
     money = partial(formats.short_money, currency=scope.currency)
-    deals, deals_before = _now_and_before(found.pipeline)
-    state, state_before = _now_and_before(found.health)
-    talk, talk_before = _now_and_before(found.engagement)
+    deals, deals_before = metrics.now_and_before(found.pipeline)
+    state, state_before = metrics.now_and_before(found.health)
+    talk, talk_before = metrics.now_and_before(found.engagement)
     scored, speaks = not pd.isna(state["scored_on"]), found.model.speaks
     of_target = attainment(track.won, track.target)
     high = RISKS["high"]
@@ -135,38 +134,38 @@ def _metrics(found: Answers, track: Track, scope: Scope) -> list[Metric]:
             "Won",
             money(deals["won_value"]),
             formats.change(deals["won_value"], deals_before["won_value"]),
-            f"{found.pipeline.columns['won_value'].help}.",
-            _points(found.pipeline_trend, "won_value"),
+            found.pipeline.columns["won_value"].sentence,
+            metrics.sparkline(found.pipeline_trend.frame["won_value"]),
             note="no target" if of_target is None else f"{formats.share(of_target)} of target",
         ),
         Metric(
             "Expected revenue",
             money(deals["expected_revenue"]),
             formats.change(deals["expected_revenue"], deals_before["expected_revenue"]),
-            f"{found.pipeline.columns['expected_revenue'].help}.",
-            _points(found.pipeline_trend, "expected_revenue"),
+            found.pipeline.columns["expected_revenue"].sentence,
+            metrics.sparkline(found.pipeline_trend.frame["expected_revenue"]),
         ),
         Metric(
             "Win rate",
             formats.share(deals["win_rate"]),
             formats.points(deals["win_rate"], deals_before["win_rate"]),
-            f"{found.pipeline.columns['win_rate'].help}.",
-            _points(found.pipeline_trend, "win_rate"),
+            found.pipeline.columns["win_rate"].sentence,
+            metrics.sparkline(found.pipeline_trend.frame["win_rate"]),
         ),
         Metric(
             "Median health",
             f"{state['median_health']:.0f} of 100"
             if scored and not pd.isna(state["median_health"])
             else formats.MISSING,
-            _difference(state["median_health"], state_before["median_health"]),
-            f"{found.health.columns['median_health'].help}.",
-            _points(found.health_trend, "median_health") if scored else None,
+            formats.more(state["median_health"], state_before["median_health"]),
+            found.health.columns["median_health"].sentence,
+            metrics.sparkline(found.health_trend.frame["median_health"]) if scored else None,
         ),
         Metric(
             "Revenue at risk",
             money(state["revenue_at_risk"]) if speaks else formats.MISSING,
             formats.change(state["revenue_at_risk"], state_before["revenue_at_risk"]) if speaks else None,
-            f"{found.health.columns['revenue_at_risk'].help}. {found.model.reason}".strip(),
+            f"{found.health.columns['revenue_at_risk'].sentence} {found.model.reason}".strip(),
             good="down",
             note=f"{formats.count(state['high_risk'])} at {high.mark} high risk" if scored else "not scored yet",
         ),
@@ -174,8 +173,8 @@ def _metrics(found: Answers, track: Track, scope: Scope) -> list[Metric]:
             "Activities",
             formats.count(talk["activities"]),
             formats.change(talk["activities"], talk_before["activities"]),
-            f"{found.engagement.columns['activities'].help}.",
-            _points(found.engagement_trend, "activities"),
+            found.engagement.columns["activities"].sentence,
+            metrics.sparkline(found.engagement_trend.frame["activities"]),
         ),
     ]
 
@@ -188,7 +187,7 @@ def _notes(found: Answers, scope: Scope) -> str:
         else before.period.label
     )
     notes = [f"Changes compare with {compared}."]
-    deals = _now_and_before(found.pipeline)[0]
+    deals = metrics.now_and_before(found.pipeline)[0]
     if left_out := int(deals["without_rate"]) + int(deals["closed_without_rate"]):
         subject = formats.counted(left_out, "opportunity has", "opportunities have")
         notes.append(f"{subject} no exchange rate to {scope.currency}: in no amount here.")
@@ -196,23 +195,6 @@ def _notes(found: Answers, scope: Scope) -> str:
         subject = formats.counted(left_out, "target has", "targets have")
         notes.append(f"{subject} no exchange rate to {scope.currency}: not added.")
     return " ".join(notes)
-
-
-def _now_and_before(answer: Answer) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    rows = answer.frame.set_index("which")
-    return rows.loc["current"].to_dict(), rows.loc["previous"].to_dict()
-
-
-def _points(trend: Answer, column: str) -> list[float]:
-    # A sparkline has no gaps: before the first known value it stays at it.
-    return [float(value) for value in trend.frame[column].astype("Float64").ffill().bfill().fillna(0)]
-
-
-def _difference(now: Any, before: Any) -> str | int | None:
-    if pd.isna(now) or pd.isna(before):
-        return None
-    change = round(float(now) - float(before))
-    return f"{change:+,}" if change else 0
 
 
 # What needs me, and what changed -----------------------------------------------------------------------------
@@ -233,7 +215,7 @@ def _needs(found: Answers, scope: Scope) -> list[Finding]:
         if found.model.speaks
         else f"{formats.short_money(risky['value'], currency)} won in 12 months"
     )
-    talk = _now_and_before(found.engagement)[0]
+    talk = metrics.now_and_before(found.engagement)[0]
     high = RISKS["high"]
     return [
         Finding(
@@ -268,7 +250,7 @@ def _changed(changes: pd.DataFrame, scope: Scope) -> list[Group]:
         if len(rows):
             worth = formats.short_money(rows["total_value"].iloc[0], scope.currency)
             total = f"{formats.count(rows['total'].iloc[0])} · {worth}"
-        groups.append(Group(title, total, [_change(kind, row, scope) for row in _rows(rows)], nothing))
+        groups.append(Group(title, total, [_change(kind, row, scope) for row in frames.rows(rows)], nothing))
     return groups
 
 
@@ -280,13 +262,9 @@ def _change(kind: str, row: Any, scope: Scope) -> Finding:
     else:
         what = row.owner
     amount = formats.short_money(row.value, scope.currency)
-    if row.organizer == _HIDDEN:
+    if row.organizer == scoped.OUT_OF_SIGHT:
         return Finding(row.name, what, amount, "pipeline", _here())
     return Finding(row.name, f"{row.organizer} · {what}", amount, "organizer", _of(row.organizer_id))
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
 
 
 def _stage(name: Any) -> str:
@@ -304,7 +282,7 @@ def _fell(moved: pd.DataFrame) -> Group:
             row.organizer, f"{row.owner} · {_level(row.risk_before)} → {_level(row.churn_risk)}",
             f"{row.before} → {row.health}", "organizer", _of(row.organizer_id),
         )
-        for row in _rows(fell.head(EACH))
+        for row in frames.rows(fell.head(EACH))
     ]  # fmt: skip
     number = formats.count(len(fell)) if len(moved) < MOVED else f"over {formats.count(len(fell))}"
     return Group("Health fell", number if rows else "", rows, "No health score fell")

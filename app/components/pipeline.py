@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -10,13 +9,12 @@ import streamlit as st
 
 from app import formats
 from app.charts.pipeline import Measure
-from app.components import metrics
+from app.components import metrics, searchable
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, table
-from app.components.scope_bar import COMPARED_FROM
+from app.components.two_days import TwoDays
 from queries.pipeline import Only
-from queries.scope import Scope
-from queries.units import Unit
+from queries.scope import ONE_DAY, Scope
 
 NOTHING: Final = Empty(
     "Open opportunities will stand here",
@@ -43,8 +41,7 @@ _SEARCHED: Final = ["name", "organizer", "owner", "stage"]
 def headline(headline: Answer, trend: pd.DataFrame, scope: Scope) -> None:
     """The six numbers of the pipeline, each against the period before, as of the day as far into it."""
     currency = scope.currency
-    rows = headline.frame.set_index("which")
-    now, before = rows.loc["current"].to_dict(), rows.loc["previous"].to_dict()
+    now, before = metrics.now_and_before(headline)
     units = headline.columns
 
     def money(label: str, column: str, more: str = "", trend_column: str | None = None) -> Metric:
@@ -52,8 +49,8 @@ def headline(headline: Answer, trend: pd.DataFrame, scope: Scope) -> None:
             label,
             formats.short_money(now[column], currency),
             formats.change(now[column], before[column]),
-            f"{_said(units[column])}{more}",
-            None if trend_column is None else _floats(trend[trend_column]),
+            f"{units[column].sentence}{more}",
+            None if trend_column is None else metrics.sparkline(trend[trend_column]),
         )
 
     abandoned = formats.counted(int(now["abandoned_count"]), "more was abandoned", "more were abandoned")
@@ -66,26 +63,21 @@ def headline(headline: Answer, trend: pd.DataFrame, scope: Scope) -> None:
                 "Win rate",
                 formats.share(now["win_rate"]),
                 formats.points(now["win_rate"], before["win_rate"]),
-                f"{_said(units['win_rate'])} {_wins(now)}, {formats.count(now['lost_count'])} lost; {abandoned}."
+                f"{units['win_rate'].sentence} {_wins(now)}, {formats.count(now['lost_count'])} lost; {abandoned}."
                 f" By value {formats.share(now['win_rate_by_value'])}.",
-                _floats(trend["win_rate"]),
+                metrics.sparkline(trend["win_rate"]),
             ),
             Metric(
                 "Sales cycle",
                 formats.days(now["cycle_median_days"]),
                 formats.more_days(now["cycle_median_days"], before["cycle_median_days"]),
-                f"{_said(units['cycle_median_days'])} 80 % took {formats.days(now['cycle_p80_days'])} or less.",
+                f"{units['cycle_median_days'].sentence} 80 % took {formats.days(now['cycle_p80_days'])} or less.",
                 good="down",
             ),
             money("Velocity a day", "velocity_per_day"),
         ]
     )
-    before_scope = scope.before()
-    notes = [
-        f"Changes compare with {formats.day(before_scope.period.start)} to {formats.day(before_scope.as_of)}"
-        if before_scope.flow_end < before_scope.period.end
-        else f"Changes compare with {before_scope.period.label}"
-    ]
+    notes = [f"Changes compare with {metrics.compared_with(scope)}"]
     if left_out := int(now["without_rate"]):
         subject = formats.counted(left_out, "open opportunity has", "open opportunities have")
         notes.append(
@@ -98,17 +90,8 @@ def headline(headline: Answer, trend: pd.DataFrame, scope: Scope) -> None:
     st.caption(" · ".join(notes))
 
 
-def _said(unit: Unit) -> str:
-    return f"{unit.help}."
-
-
 def _wins(figures: Mapping[Any, Any]) -> str:
     return f"{formats.count(figures['won_count'])} won"
-
-
-def _floats(values: pd.Series) -> list[float]:
-    # A sparkline has no gaps: before the first known value it stays at it.
-    return [float(value) for value in values.astype("Float64").ffill().bfill().fillna(0)]
 
 
 def chosen_list() -> tuple[str, tuple[Only | None, str]]:
@@ -129,21 +112,11 @@ def list_switch() -> None:
 def opportunities(answer: Answer, setting: Setting, key: str, title: str, without: str = "") -> None:
     """Opportunities as a table with a search, what they add up to, and the export; `without` is no column of it."""
     frame, columns = answer.frame, [name for name in _COLUMNS if name != without]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        words = st.text_input(
-            "Search",
-            type="search",
-            live="300ms",
-            placeholder="Search opportunity, organizer, owner or stage",
-            key=f"{key}.search",
-            label_visibility="collapsed",
-            width="stretch",
-        )
-        behind(key, title, answer.only(columns), setting)
+    words = searchable.field(key, title, answer.only(columns), setting, "Search opportunity, organizer, owner or stage")
     if frame.empty:
         nothing_there(setting, NOTHING, key)
         return
-    found = _found(frame, words or "")
+    found = searchable.found(frame, _SEARCHED, words)
     total = int(frame["total"].iloc[0])
     shown = formats.counted(len(found), "opportunity", "opportunities")
     of = "" if len(found) == total else f" of {formats.count(total)}"
@@ -159,25 +132,16 @@ def measure() -> Measure:
     return _MEASURES.get(st.session_state.get("measure", ""), "expected_revenue")
 
 
-def movement_dates(scope: Scope) -> tuple[date, date]:
-    """From the end of which day to the end of which: the period's, or what the reader has picked."""
-    start, end = (min(day - timedelta(days=1), scope.as_of) for day in (scope.period.start, scope.flow_end))
-    picked = [st.session_state.get(_date_key(which, scope)) for which in ("start", "end")]
-    start, end = picked[0] or start, picked[1] or end
-    return min(start, end), max(start, end)
+def movement_days(scope: Scope) -> TwoDays:
+    """From the end of which day to the end of which: the period's."""
+    start, end = (min(day - ONE_DAY, scope.as_of) for day in (scope.period.start, scope.flow_end))
+    return TwoDays(f"movement.{scope.period.label}.{scope.as_of}", start, end, scope.as_of)
 
 
 def movement_controls(scope: Scope) -> None:
     """The two days, and on which amount."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for which, label, day in zip(
-            ("start", "end"), ("From the end of", "To the end of"), movement_dates(scope), strict=True
-        ):
-            key = _date_key(which, scope)
-            st.session_state.setdefault(key, day)
-            st.date_input(
-                label, min_value=COMPARED_FROM, max_value=scope.as_of, format="YYYY-MM-DD", key=key, width=140
-            )
+        movement_days(scope).fields(("From the end of", "To the end of"))
         st.segmented_control(
             "Amount",
             list(_MEASURES),
@@ -186,11 +150,6 @@ def movement_controls(scope: Scope) -> None:
             required=True,
             label_visibility="collapsed",
         )
-
-
-def _date_key(which: str, scope: Scope) -> str:
-    # Another period, or another as-of day, starts with its own days again.
-    return f"movement.{which}.{scope.period.label}.{scope.as_of}"
 
 
 def moved(answer: Answer, setting: Setting) -> None:
@@ -208,14 +167,3 @@ def moved(answer: Answer, setting: Setting) -> None:
         )
         behind("moved", "Movement", answer, setting)
     table("moved", "Movement", answer, setting)
-
-
-def _found(frame: pd.DataFrame, words: str) -> pd.DataFrame:
-    """The rows that hold every word somewhere, whatever its case."""
-    if not words:
-        return frame
-    text = frame[_SEARCHED].agg(" ".join, axis=1).str.casefold()
-    matches = pd.Series(True, frame.index)
-    for word in words.casefold().split():
-        matches &= text.str.contains(word, regex=False)
-    return frame[matches]

@@ -6,6 +6,7 @@ from uuid import UUID
 import pandas as pd
 import streamlit as st
 
+from app import frames
 from app.commands import saved_views
 from app.components import states
 from app.components.address import Address
@@ -31,8 +32,7 @@ def draw(viewer: Viewer, page: str, views: pd.DataFrame, address: Address) -> No
     with st.popover(literal(current.iloc[0]) if len(current) else "Views", icon=":material/bookmark:", key="views"):
         if views.empty:
             st.caption(_HINT)
-        rows: list[Any] = list(views.itertuples())
-        for view in rows:
+        for view in frames.rows(views):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 _row(viewer, page, UUID(view.view_id), view, address)
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -8,7 +8,7 @@ from uuid import UUID
 import pandas as pd
 import streamlit as st
 
-from app import formats, identity
+from app import formats, frames, identity
 from app.commands import stages as commands
 from app.components import drawer, refusals, states
 from app.components.fragments import BODY, RECORDS
@@ -42,7 +42,7 @@ def arrange(viewer: Viewer, stages: pd.DataFrame) -> None:
             st.subheader("The stages", anchor=False, width="stretch")
             st.button("New stage", icon=":material/add:", key="stages.create",
                       on_click=drawer.open_at, args=("create", "", "New stage"))  # fmt: skip
-        for stage in _rows(stages):
+        for stage in frames.rows(stages):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 _row(viewer, stage, len(stages))
 
@@ -51,7 +51,9 @@ def _row(viewer: Viewer, stage: Any, number: int) -> None:
     key, name = f"stages.{stage.stage_id}", str(stage.stage)
     actions = len(json.loads(stage.auto_actions))
     notes = [
-        KINDS[commands.kind_of(stage)] if stage.is_closed else f"{_percent(stage.default_probability)}{formats.GAP}%",
+        KINDS[commands.kind_of(stage)]
+        if stage.is_closed
+        else f"{formats.whole_percent(stage.default_probability)}{formats.GAP}%",
         *([] if stage.is_active else ["inactive"]),
         *([formats.counted(actions, "action")] if actions else []),
     ]
@@ -91,7 +93,7 @@ def _found(stage_id: str) -> tuple[Viewer, pd.DataFrame, Any, list[str]]:
     with reading() as read:
         stages = read.plain(questions.set_up).frame
         templates = read.plain(questions.template_names).frame["name"].tolist()
-    return read.viewer, stages, next((row for row in _rows(stages) if row.stage_id == stage_id), None), templates
+    return read.viewer, stages, next((row for row in frames.rows(stages) if row.stage_id == stage_id), None), templates
 
 
 def edit(stage_id: str) -> None:
@@ -212,7 +214,7 @@ def delete(stage_id: str) -> None:
     with reading() as read:
         held = read.plain(questions.held, UUID(stage_id)).frame.iloc[0]
     kind = commands.kind_of(stage)
-    others = {row.stage_id: str(row.stage) for row in _rows(stages)
+    others = {row.stage_id: str(row.stage) for row in frames.rows(stages)
               if row.stage_id != stage_id and commands.kind_of(row) == kind}  # fmt: skip
     number = int(held["opportunities"])
     if number:
@@ -237,11 +239,3 @@ def delete(stage_id: str) -> None:
 
     words = "Move them and delete the stage" if number else "Delete the stage"
     st.button(words, type="primary", key="delete.save", on_click=remove)
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
-def _percent(part: Any) -> int:
-    return round(float(part) * 100)

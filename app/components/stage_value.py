@@ -8,7 +8,7 @@ from uuid import UUID
 import pandas as pd
 import streamlit as st
 
-from app import formats
+from app import formats, frames
 from app.charts import stages as charts
 from app.charts.style import Chart
 from app.commands import stages as commands
@@ -59,7 +59,7 @@ def preview(viewer: Viewer, stages: pd.DataFrame, calibrated: pd.DataFrame, now:
 
 
 def _preview(viewer: Viewer, stages: pd.DataFrame, calibrated: pd.DataFrame, now: OpenNow) -> None:
-    offered = {stage.stage_id: stage for stage in _rows(stages) if not stage.is_closed}
+    offered = {stage.stage_id: stage for stage in frames.rows(stages) if not stage.is_closed}
     st.subheader("What happens if a value changes", anchor=False)
     if not offered:
         states.nothing_yet("There is no open stage", "Make one below.")
@@ -99,7 +99,11 @@ def _chosen_stage(offered: Mapping[str, Any]) -> str:
 
 
 def _value(stage_id: str, stage: Any, suggestion: Any) -> int:
-    key, seen, now = f"stages.value.{stage_id}", f"stages.seen.{stage_id}", _percent(stage.default_probability)
+    key, seen, now = (
+        f"stages.value.{stage_id}",
+        f"stages.seen.{stage_id}",
+        formats.whole_percent(stage.default_probability),
+    )
     # What the admin saw when the slider was moved; somebody else's value is taken over only while it was not.
     before = st.session_state.get(seen)
     is_moved = before is not None and st.session_state.get(key, now) not in (before[1], now)
@@ -113,7 +117,7 @@ def _value(stage_id: str, stage: Any, suggestion: Any) -> int:
         if pd.isna(suggestion):
             st.caption(f"Set to {now}{formats.GAP}%. Not enough closed deals for a suggestion.")
         else:
-            suggested = _percent(suggestion)
+            suggested = formats.whole_percent(suggestion)
             st.button(
                 f"Take the suggestion, {suggested}{formats.GAP}%",
                 icon=":material/auto_awesome:",
@@ -179,7 +183,7 @@ def _saving(viewer: Viewer, stage_id: str, stage: Any, percent: int, follows: wh
     st.text_area("Why", key="stages.reason", height=68, placeholder="What makes the new value better?")
     refusals.at("reason")
     refusals.at()
-    is_same = percent == _percent(stage.default_probability)
+    is_same = percent == formats.whole_percent(stage.default_probability)
     st.button(
         f"Save {percent}{formats.GAP}% for {literal(stage.stage)}",
         type="primary",
@@ -265,11 +269,3 @@ def _change(
         lambda: chart(sums, setting.currency),
         note=f"In all {said}", empty=NOTHING_OPEN if not len(now.groups.inherits) else NO_CHANGE,
     )  # fmt: skip
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
-def _percent(part: Any) -> int:
-    return round(float(part) * 100)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pandas as pd
 import streamlit as st
 
-from app import formats, identity
+from app import formats, frames, identity
 from app.cache import Ask, asking
 from app.charts import stages as charts
 from app.commands import stages as commands
@@ -193,8 +193,8 @@ def _delta(difference: float, currency: str) -> str:
 def judged(calibrated: Answer) -> Answer:
     """The stages with their interval and the verdict in words."""
     frame = calibrated.frame.assign(
-        interval=[charts.interval(row.low, row.high) for row in _rows(calibrated.frame)],
-        verdict=[_verdict(row) for row in _rows(calibrated.frame)],
+        interval=[charts.interval(row.low, row.high) for row in frames.rows(calibrated.frame)],
+        verdict=[_verdict(row) for row in frames.rows(calibrated.frame)],
     )
     return replace(calibrated, frame=frame, columns=JUDGED)
 
@@ -211,7 +211,7 @@ def _findings(calibrated: pd.DataFrame) -> list[str]:
     judged = calibrated[calibrated["outside"].notna()]
     if judged.empty:
         return ["No stage has enough closed deals to be judged yet."]
-    off = _rows(judged[judged["outside"].astype(bool)])
+    off = frames.rows(judged[judged["outside"].astype(bool)])
     if not off:
         return ["Every stage keeps what it promises."]
     return [
@@ -294,7 +294,7 @@ def history(changes: Answer, setting: Setting, *, may_undo: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader("What was changed", anchor=False, width="stretch")
             behind("history", "What was changed", answer, setting)
-        for change in _rows(changes.frame.head(RECENT)):
+        for change in frames.rows(changes.frame.head(RECENT)):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.html(f'<span class="stage-dot" style="background:{change.color}"></span>', width="content")
                 st.markdown(_told(change, setting), width="stretch")
@@ -349,7 +349,3 @@ def _undo(change_id: UUID) -> None:
     st.session_state["outcome"] = True, f"Undone. {restored} what they had before.{kept}"
     for key in [key for key in st.session_state if str(key).startswith("stages.seen.")]:
         del st.session_state[key]
-
-
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())

@@ -56,7 +56,7 @@ def _copy(template_id: UUID, token: UUID) -> None:
 
 def _preview(viewer: Viewer, given: Mapping[str, Any], key: str) -> None:
     subject, body_text, body_html = (str(given.get(name) or "") for name in ("subject", "body_text", "body_html"))
-    inputs.draw(_READER, f"{key}.reader", lambda: None)
+    inputs.draw(_READER, f"{key}.reader", None, lambda: None)
     reader = st.session_state.get(f"{key}.reader")
     organizer = UUID(reader) if reader else UUID(int=0)
     with asking(viewer) as ask:

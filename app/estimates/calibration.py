@@ -36,6 +36,9 @@ SUREST: Final = 0.005
 """Forecasts count as at least this far from 0 and 1 in the log loss: half of the whole percent that people can set.
 Otherwise one lost deal that was set to 100 % would make a forecaster infinitely bad."""
 
+BLOCK: Final = 1_000_000
+"""Numbers that a bootstrap draws at once."""
+
 BINS: Final = 10
 """Equal bins of forecasts in reliability curves and in the expected calibration error, as in Naeini et al. (2015)."""
 
@@ -234,12 +237,18 @@ def score_overrides(overrides: pd.DataFrame, *, seed: int = 0, draws: int = 2000
         n, saved = len(own), own["saved"].to_numpy()
         row = {"owner_id": owner, "n": n, **own[["brier_override", "brier_stage", "saved"]].mean()}
         if n >= ENOUGH:
-            means = rng.multinomial(n, np.full(n, 1 / n), size=draws) @ saved / n
-            row["low"], row["high"] = np.quantile(means, [0.025, 0.975])
+            means = [saved[rng.integers(n, size=(each, n))].mean(axis=1) for each in _in_blocks(draws, n)]
+            row["low"], row["high"] = np.quantile(np.concatenate(means), [0.025, 0.975])
         rows.append(row | {"reason": _reason(n)})
     return pd.DataFrame(
         rows, columns=["owner_id", "n", "brier_override", "brier_stage", "saved", "low", "high", "reason"]
     )
+
+
+def _in_blocks(draws: int, n: int) -> list[int]:
+    """How many resamples of so many at a time: as many as fit into a few megabytes."""
+    most = max(1, BLOCK // n)
+    return [min(most, draws - first) for first in range(0, draws, most)]
 
 
 def _require_known(reaches: pd.DataFrame, as_of: dt.date) -> None:
@@ -250,7 +259,8 @@ def _require_known(reaches: pd.DataFrame, as_of: dt.date) -> None:
 
 def _verdict(reaches: pd.DataFrame, as_of: dt.date, horizon: Horizon) -> pd.Series:
     if horizon == "ever":
-        return reaches["outcome"].replace({"lost": "not_won"})
+        named = pd.Categorical(reaches["outcome"]).rename_categories({"lost": "not_won"})
+        return pd.Series(named, index=reaches.index)
     promised = reaches["expected_close_date"]
     is_open = (reaches["outcome"] == "open") & (promised >= pd.Timestamp(as_of))
     in_time = (reaches["outcome"] == "won") & (reaches["closed_on"] <= promised)

@@ -75,6 +75,11 @@ class Past:
         possible = self.today - HORIZON * np.arange(MOST_CUTOFFS, 0, -1)
         return [int(day) for day in possible if day >= first + YEAR]
 
+    @cached_property
+    def clocks(self) -> "dict[int, Clock]":
+        """By day, those that were asked for."""
+        return {}
+
     def _usual_beginning(self) -> float:
         """The stretch in which activities begin, but for a hundredth: one typed in wrongly begins nothing."""
         by_age = self.activities.groupby("stretch")["n"].sum().sort_index()
@@ -103,15 +108,25 @@ class Clock:
 
 def clock(past: Past, day: int) -> Clock:
     """The clocks as of the end of a day."""
+    if day not in past.clocks:
+        past.clocks[day] = _clock(past, day)
+    return past.clocks[day]
+
+
+def _clock(past: Past, day: int) -> Clock:
     known = _known(past, day)
     last = _latest(known, past.organizers)
-    events = known.loc[known["is_event"], ["organizer", "day"]].drop_duplicates().sort_values(["organizer", "day"])
-    gaps = events.groupby("organizer")["day"].diff()
-    held = np.bincount(events["organizer"], minlength=past.organizers)
+    held = known["is_event"].to_numpy(dtype=bool)
+    organizer, on = (known[name].to_numpy(dtype=np.int64)[held] for name in ("organizer", "day"))
+    order = np.lexsort((on, organizer))
+    organizer, gaps = organizer[order], np.diff(on[order], prepend=0)
+    is_first = np.diff(organizer, prepend=-1) > 0
+    events = np.bincount(organizer[is_first | (gaps > 0)], minlength=past.organizers)  # two on a day are one
+    between = ~is_first & (gaps > 0)
+    median = pd.Series(gaps[between]).groupby(organizer[between]).median()
     gap = np.full(past.organizers, np.nan)
-    median = gaps.groupby(events["organizer"]).median()
     gap[median.index.to_numpy(dtype=np.int64)] = median.to_numpy(dtype=float)
-    gap[held < OWN_GAP] = np.nan
+    gap[events < OWN_GAP] = np.nan
     company = float(np.nanmedian(gap)) if np.isfinite(gap).any() else np.nan
     gap = np.where(np.isnan(gap), company, gap)
     return Clock(_first(known, past.organizers), last, gap, np.fmax(PATIENCE * gap, SHORTEST))

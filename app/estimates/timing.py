@@ -136,7 +136,7 @@ def fit_slip(seen: pd.DataFrame, until: dt.date) -> Slip:
     origin = np.where(ahead, _days(seen["expected_close_date"]), _days(seen["seen_on"]))
     watched, ended = _days(seen["seen_on"]) - origin, end - origin
     outcome = np.asarray(seen["outcome"].map({"won": 0, "lost": 1, "abandoned": 2, "open": 3}), dtype=np.int64)
-    stage = seen["stage_id"].to_numpy(dtype=object)
+    stage, names = pd.factorize(seen["stage_id"])
 
     curves: dict[tuple[object, int], Curve] = {}
     unknown = []
@@ -149,8 +149,8 @@ def fit_slip(seen: pd.DataFrame, until: dt.date) -> Slip:
             continue
         rows = watched[members], ended[members], outcome[members]
         curves[None, one] = _curve(*rows, np.ones(len(members)))
-        for own in pd.unique(stage[members]):
-            curves[own, one] = _curve(*rows, COMMON / len(members) + (stage[members] == own))
+        for own in set(stage[members].tolist()) - {-1}:
+            curves[names[own], one] = _curve(*rows, COMMON / len(members) + (stage[members] == own))
     sentences = []
     if set(unknown) & set(DATED):
         sentences.append(f"Closing dates are taken at their word: slipping is measured from {ENOUGH} wins on.")

@@ -6,7 +6,7 @@ first day of each month of the past, so that a page of a past day, and the look 
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.estimates import calibration, forecast, timing
 from app.estimates.stored import Fitted, to_text
+from app.jobs import columns
 from queries import vocabulary as v
 
 Progress = Callable[[str, float], object]
@@ -34,6 +35,9 @@ KEPT_DAYS: Final = 31
 DRAWS: Final = 2000
 FEWER: Final = 200
 """Resamples behind the scores' intervals: of today's run, and of those of the past."""
+
+_OUTCOMES: Final[tuple[str, ...]] = ("open", "won", "lost", "abandoned", "deleted")
+_SOURCES: Final[tuple[str, ...]] = ("stage", "manual", "model")
 
 _ONE_AT_A_TIME = 0x45564341  # the advisory lock of everybody who calibrates
 
@@ -88,54 +92,58 @@ def _today(connection: Connection) -> dt.date:
 
 def _versions(connection: Connection) -> pd.DataFrame:
     """Every version of every opportunity, in order; days instead of moments, numbers instead of opportunities' ids."""
+    zone = connection.scalars(sa.select(func.app.organisation_time_zone())).one()
+    found = columns.read(connection, _recorded(), dealt_by="opportunity_id")
+    numbers, _ = columns.codes(found.pop("opportunity_id"))
+    order = np.lexsort((found.pop("seq"), numbers))
+    rows = {"opportunity_id": numbers[order]} | {name: found.pop(name)[order] for name in list(found)}
+    moments = {"created_on": "created_at", "from_day": "valid_from", "to_day": "valid_to"}
+    ids = {name: columns.codes(rows[name]) for name in ("stage_id", "owner_id")}
+    known: dict[str, tuple[columns.Column, Sequence[str]]] = {
+        **{name: (codes, columns.texts(there)) for name, (codes, there) in ids.items()},
+        "outcome": (rows["outcome"], _OUTCOMES),
+        "probability_source": (rows["probability_source"], _SOURCES),
+    }
+    return pd.DataFrame(
+        {
+            **{name: rows[name] for name in ("opportunity_id", "is_entry", "probability", "set_probability")},
+            **{name: columns.days(rows.pop(moment), zone) for name, moment in moments.items()},
+            **{name: _dates(rows.pop(name)) for name in ("expected_close_date", "closed_on")},
+            **{name: pd.Categorical.from_codes(codes, pd.Index(names)) for name, (codes, names) in known.items()},
+        }
+    )
+
+
+def _recorded() -> sa.Select[Any]:
     version, stage = v.opportunity_history, v.stages_over_time
-    zone = func.app.organisation_time_zone()
-
-    def number(day: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        return (day - sa.literal(dt.date(1970, 1, 1), sa.Date)).cast(sa.Integer)
-
-    def day_of(moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        return number(sa.cast(func.timezone(zone, moment), sa.Date))
-
     then = sa.and_(
         stage.c.stage_id == version.c.stage_id,
         stage.c.valid_from <= version.c.valid_from,
         sa.or_(stage.c.valid_to.is_(None), stage.c.valid_to > version.c.valid_from),
     )
+    is_entry = sa.and_(version.c.stage_entered_at == version.c.valid_from, version.c.stage_id.is_not(None))
     is_manual = sa.and_(version.c.probability_source == "manual", version.c.status == "open")
-    statement = (
-        sa.select(
-            func.dense_rank().over(order_by=version.c.opportunity_id).label("opportunity_id"),
-            day_of(version.c.created_at).label("created_on"),
-            day_of(version.c.valid_from).label("from_day"),
-            day_of(version.c.valid_to).label("to_day"),
-            sa.cast(version.c.stage_id, sa.Text).label("stage_id"),
-            sa.and_(version.c.stage_entered_at == version.c.valid_from, version.c.stage_id.is_not(None)).label(
-                "is_entry"
-            ),
-            version.c.probability,
-            version.c.probability_source,
-            stage.c.default_probability.label("set_probability"),
-            number(version.c.expected_close_date).label("expected_close_date"),
-            number(version.c.actual_close_date).label("closed_on"),
-            sa.case((version.c.is_deleted, "deleted"), else_=version.c.status).label("outcome"),
-            sa.case((is_manual, sa.cast(version.c.assigned_to, sa.Text))).label("owner_id"),
-        )
-        .select_from(version.outerjoin(stage, then))
-        .order_by(version.c.opportunity_id, version.c.seq)
-    )
-    columns = [column.name for column in statement.selected_columns]
-    streamed = connection.execute(statement.execution_options(stream_results=True))
-    parts = [pd.DataFrame(rows, columns=columns) for rows in streamed.partitions(50_000)]
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    days = ["created_on", "from_day", "to_day", "expected_close_date", "closed_on"]
-    shares = ["probability", "set_probability"]
-    return found.assign(
-        **{name: pd.to_datetime(found[name].astype(float), unit="D").astype("datetime64[s]") for name in days},
-        **{name: found[name].astype(float) / 100 for name in shares},
-        is_entry=found["is_entry"].astype("boolean").fillna(False).astype(bool),
-        **{name: found[name].astype("category") for name in ("stage_id", "probability_source")},
-    )
+    shares = {"probability": version.c.probability, "set_probability": stage.c.default_probability}
+    days = {"expected_close_date": version.c.expected_close_date, "closed_on": version.c.actual_close_date}
+    return sa.select(
+        *(version.c[name] for name in ("opportunity_id", "seq", "created_at", "valid_from", "valid_to", "stage_id")),
+        *((sa.cast(value, sa.Double) / sa.literal(100, sa.Double)).label(name) for name, value in shares.items()),
+        *(sa.cast(day - sa.literal(dt.date(1970, 1, 1), sa.Date), sa.Double).label(name) for name, day in days.items()),
+        is_entry.label("is_entry"),
+        _place(version.c.probability_source, _SOURCES).label("probability_source"),
+        sa.case((version.c.is_deleted, _OUTCOMES.index("deleted")), else_=_place(version.c.status, _OUTCOMES)).label(
+            "outcome"
+        ),
+        sa.case((is_manual, version.c.assigned_to)).label("owner_id"),
+    ).select_from(version.outerjoin(stage, then))
+
+
+def _place(column: sa.ColumnElement[Any], names: tuple[str, ...]) -> sa.ColumnElement[int]:
+    return sa.case({name: place for place, name in enumerate(names)}, value=column, else_=-1)
+
+
+def _dates(days: columns.Column) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(days, unit="D")).as_unit("s")
 
 
 def _stages(connection: Connection) -> pd.DataFrame:
@@ -198,7 +206,8 @@ class _History:
     def stages(self, day: dt.date, reaches: pd.DataFrame) -> pd.DataFrame:
         """The open stages on the day that something had reached."""
         at, every = pd.Timestamp(day), self.every_stage
-        held = (every["from_day"] <= at) & ~(every["to_day"] <= at) & every["stage_id"].isin(reaches["stage_id"])
+        reached = every["stage_id"].isin(reaches["stage_id"].unique().tolist())
+        held = (every["from_day"] <= at) & ~(every["to_day"] <= at) & reached
         return every.loc[held, ["stage_id", "stage", "position", "set_probability"]]
 
     def overrides(self, day: dt.date) -> pd.DataFrame:
@@ -206,8 +215,11 @@ class _History:
         rows = self.versions
         is_own = rows["probability_source"].eq("manual") & rows["outcome"].eq("open") & rows["owner_id"].notna()
         names = ["opportunity_id", "stage_id", "probability", "owner_id", "probability_source"]
-        is_new = is_own & rows[names].ne(rows[names].shift()).any(axis=1)
-        set_by_then = rows[is_new & (rows["from_day"] <= pd.Timestamp(day))]
+        own = np.flatnonzero(is_own)
+        now, before = rows[is_own], rows.iloc[np.maximum(own - 1, 0)]
+        differs = [now[name].to_numpy() != before[name].to_numpy() for name in names]
+        is_new = np.logical_or.reduce([own == 0, *differs])
+        set_by_then = now[is_new & (now["from_day"] <= pd.Timestamp(day)).to_numpy()]
         renamed = {"probability": "override", "set_probability": "stage_probability"}
         known = set_by_then[["opportunity_id", "owner_id", *renamed]].rename(columns=renamed)
         return self._with_ends(known.dropna(subset=["stage_probability"]), day)
@@ -223,7 +235,7 @@ class _History:
         known = self._with_ends(seen, until)
         # Deleted is as good as given up; and who was open on a day was closed on it at the earliest.
         return known.assign(
-            outcome=known["outcome"].replace({"deleted": "abandoned"}),
+            outcome=known["outcome"].where(known["outcome"] != "deleted", "abandoned"),
             closed_on=known["closed_on"].where(~(known["closed_on"] < known["seen_on"]), known["seen_on"]),
         )
 

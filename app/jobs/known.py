@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Date, Double, Integer, Text, f
 
 from app.estimates import win
 from app.estimates.churn import NEVER, STRETCH, Past
+from app.jobs import columns
 from queries import vocabulary as v
 from queries.scope import end_of
 
@@ -118,77 +119,79 @@ def organizers(connection: Connection, calendar: Calendar) -> pd.DataFrame:
 
 def past(connection: Connection, calendar: Calendar, ids: pd.Series) -> Past:
     """What the churn model and the health score look back on; `ids` number the organizers."""
-    numbers = pd.Index(ids)
-    occasions = pd.concat([_events(connection, calendar), _wins(connection, calendar)], ignore_index=True)
-    answers = _frame(
-        connection,
-        sa.select(
-            v.event_answers.c.organizer_id.label("organizer"),
-            _number(v.event_answers.c.event_date).label("day"),
-            sa.cast(v.event_answers.c.satisfaction, Double).label("satisfaction"),
-        ).where(v.event_answers.c.satisfaction.is_not(None), v.event_answers.c.event_date <= calendar.today),
+    numbers = columns.bytes_of(ids)
+    told = v.event_answers.c
+    answers = _numbered(
+        numbers,
+        columns.read(
+            connection,
+            sa.select(
+                told.organizer_id.label("organizer"),
+                _number(told.event_date).label("day"),
+                sa.cast(told.satisfaction, Double).label("satisfaction"),
+            ).where(told.event_date <= calendar.today),
+            dealt_by="organizer",
+        ),
     )
-    activities = _activities(connection, calendar)
-    activities["colleague"] = pd.factorize(activities["colleague"])[0]
-    for frame in (occasions, answers, activities):
-        frame["organizer"] = numbers.get_indexer(pd.Index(frame["organizer"]))
+    held = pd.concat([_events(connection, calendar, numbers), answers[["organizer", "day"]]]).drop_duplicates()
+    events = held.assign(is_event=True, value=0.0, known_from=held["day"], known_until=NEVER)
     return Past(
         len(numbers),
         calendar.number,
-        occasions[occasions["organizer"] >= 0],
-        answers[answers["organizer"] >= 0],
-        activities[activities["organizer"] >= 0],
+        _in_order(pd.concat([events, _wins(connection, calendar, numbers)])),
+        _in_order(answers.dropna()),
+        _activities(connection, calendar, numbers),
     )
 
 
-def _events(connection: Connection, calendar: Calendar) -> pd.DataFrame:
-    """Events held, those of the events table and those that are only told of."""
-    held = sa.union(
-        *(
-            sa.select(view.c.organizer_id, view.c.event_date).where(view.c.event_date <= calendar.today)
-            for view in (v.events, v.event_answers)
-        )
-    ).subquery()
-    day = _number(held.c.event_date)
-    return _frame(
-        connection,
-        sa.select(
-            held.c.organizer_id.label("organizer"),
-            day.label("day"),
-            sa.true().label("is_event"),
-            sa.cast(0, Double).label("value"),
-            day.label("known_from"),
-            sa.literal(NEVER, sa.BigInteger).label("known_until"),
-        ),
+def _numbered(numbers: columns.Column, found: dict[str, columns.Column]) -> pd.DataFrame:
+    """The rows with the organizers' numbers, without those of organizers that have come since."""
+    frame = pd.DataFrame(found | {"organizer": columns.numbered(found["organizer"], numbers)})
+    return frame[frame["organizer"] >= 0]
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """In one order whatever the database's: sums of fractions depend on it in their last digit."""
+    return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+def _events(connection: Connection, calendar: Calendar, numbers: columns.Column) -> pd.DataFrame:
+    """Events held."""
+    held = v.events.c
+    statement = sa.select(held.organizer_id.label("organizer"), _number(held.event_date).label("day")).where(
+        held.event_date <= calendar.today
     )
+    return _numbered(numbers, columns.read(connection, statement, dealt_by="organizer"))
 
 
-def _wins(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+def _wins(connection: Connection, calendar: Calendar, numbers: columns.Column) -> pd.DataFrame:
     """Deals won, also those that were taken back later; known from when they were recorded."""
     deals = v.closed_opportunities
     rates, is_the_day_s = _rates(deals, deals.c.closed_on)
-    day = _number(deals.c.closed_on)
-    return _frame(
-        connection,
+    statement = (
         sa.select(
             deals.c.organizer_id.label("organizer"),
-            day.label("day"),
+            _number(deals.c.closed_on).label("day"),
             sa.false().label("is_event"),
             sa.cast(func.coalesce(deals.c.value * rates.c.rate, 0), Double).label("value"),
             _number(_day_of(deals.c.valid_from, calendar)).label("known_from"),
-            func.coalesce(_number(_day_of(deals.c.valid_to, calendar)), NEVER).label("known_until"),
+            sa.cast(func.coalesce(_number(_day_of(deals.c.valid_to, calendar)), NEVER), sa.BigInteger).label(
+                "known_until"
+            ),
         )
         .select_from(deals.outerjoin(rates, is_the_day_s))
-        .where(deals.c.outcome == "won", deals.c.closed_on <= calendar.today),
+        .where(deals.c.outcome == "won", deals.c.closed_on <= calendar.today)
     )
+    return _numbered(numbers, columns.read(connection, statement, dealt_by="organizer"))
 
 
-def _activities(connection: Connection, calendar: Calendar) -> pd.DataFrame:
+def _activities(connection: Connection, calendar: Calendar, numbers: columns.Column) -> pd.DataFrame:
     """Counted by stretches of whole 24 hours back from the end of today: converting millions of days takes a minute."""
-    done, end = v.done_activities, end_of(calendar.today, calendar.zone)
+    done = v.done_activities
+    end = func.date_part("epoch", sa.literal(end_of(calendar.today, calendar.zone), v.Moment))
 
     def stretch(moment: ColumnElement[Any]) -> ColumnElement[int]:
-        seconds = func.date_part("epoch", sa.literal(end, v.Moment) - moment)
+        seconds = end - func.date_part("epoch", moment)
         return sa.cast(func.floor(seconds / (STRETCH * 86400.0)), Integer)
 
     ago = stretch(done.c.happens_at).label("stretch")
@@ -197,17 +200,20 @@ def _activities(connection: Connection, calendar: Calendar) -> pd.DataFrame:
             done.c.organizer_id.label("organizer"),
             done.c.user_id.label("colleague"),
             ago,
-            func.least(ago, stretch(done.c.known_at)).label("known"),
+            func.least(ago, stretch(done.c.known_at), type_=Integer).label("known"),
             sa.and_(done.c.opportunity_id.is_(None), done.c.type != "event").label("is_free"),
         )
         .where(done.c.happens_at <= func.now(), done.c.organizer_id.is_not(None))
         .subquery()
     )
     grain = rows.c.organizer, rows.c.colleague, rows.c.stretch, rows.c.known
-    return _frame(
+    counted = (func.count().label("n"), func.count().filter(rows.c.is_free).label("free"))
+    found = columns.read(
         connection,
-        sa.select(*grain, func.count().label("n"), func.count().filter(rows.c.is_free).label("free")).group_by(*grain),
+        sa.select(*grain, *(sa.cast(count, Integer).label(count.name) for count in counted)).group_by(*grain),
+        dealt_by="organizer",
     )
+    return _numbered(numbers, found | {"colleague": columns.codes(found["colleague"])[0]})
 
 
 # Opportunities -------------------------------------------------------------------------------------------
@@ -240,7 +246,6 @@ def opportunities(connection: Connection, calendar: Calendar, now: pd.DataFrame)
     for back in range(win.MOST_CUTOFFS, 0, -1):
         day = calendar.today - dt.timedelta(days=win.SPACING * back)
         frame = _open_on(connection, calendar, day, usual, lambda deals: deals.c.opportunity_id <= chosen)
-        frame["health"] = frame["organizer_id"].map(_health_on(connection, day))
         following = closings[closings["known"] > frame["cutoff"].max()] if len(frame) else closings
         following = following.drop_duplicates("opportunity_id").set_index("opportunity_id")
         frame["outcome"] = frame["opportunity_id"].map(following["outcome"]).fillna("open")
@@ -290,6 +295,9 @@ def _open_on(
         .group_by(done.c.opportunity_id)
         .subquery()
     )
+    scores = v.organizer_scores
+    latest = sa.select(func.max(scores.c.scored_on)).where(scores.c.scored_on <= day).scalar_subquery()
+    scored_then = sa.and_(scores.c.organizer_id == there.c.organizer_id, scores.c.scored_on == latest)
     rates, is_the_day_s = _rates(there, day)
     stages = v.stages_over_time
     is_now = sa.and_(stages.c.stage_id == there.c.stage_id, stages.c.valid_to.is_(None))
@@ -316,18 +324,20 @@ def _open_on(
             func.coalesce(lately.c.n, 0).label("activities"),
             func.coalesce(slips.c.n, 0).label("slips"),
             (steps if day == calendar.today else sa.false()).label("has_next_step"),
+            scores.c.health_score.label("health"),
         )
         .select_from(
             there.outerjoin(stages, is_now)
             .outerjoin(slips, slips.c.opportunity_id == there.c.opportunity_id)
             .outerjoin(lately, lately.c.opportunity_id == there.c.opportunity_id)
             .outerjoin(rates, is_the_day_s)
+            .outerjoin(scores, scored_then)
         )
         .order_by(there.c.opportunity_id),
     )
     medians = usual[usual["day"] <= (day - EPOCH).days].groupby("owner")["value"].median()
     found["usual_value"] = found["owner"].map(medians)
-    numbers = ["expected", "probability", "value", "usual_value"]
+    numbers = ["expected", "probability", "value", "usual_value", "health"]
     return found.astype(dict.fromkeys(numbers, float))
 
 
@@ -345,19 +355,6 @@ def _closings(connection: Connection, calendar: Calendar, chosen: UUID) -> pd.Da
         .where(deals.c.opportunity_id <= chosen)
         .order_by(deals.c.valid_from),
     )
-
-
-def _health_on(connection: Connection, day: dt.date) -> pd.Series:
-    """The health of organizers as they were last scored by a day."""
-    scores = v.organizer_scores
-    latest = sa.select(func.max(scores.c.scored_on)).where(scores.c.scored_on <= day).scalar_subquery()
-    found = _frame(
-        connection,
-        sa.select(scores.c.organizer_id, sa.cast(scores.c.health_score, Double).label("health")).where(
-            scores.c.scored_on == latest
-        ),
-    )
-    return found.set_index("organizer_id")["health"]
 
 
 # Columns -------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ changes nothing, and one that was interrupted is completed by the next.
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -28,7 +30,7 @@ from queries import vocabulary as v
 Progress = Callable[[str, float], object]
 """Told what is being done, and the share of the whole that is done."""
 
-BATCH: Final = 1_000
+BATCH: Final = 2_000
 """Rows of a transaction: a fraction of a second's work."""
 
 _ONE_AT_A_TIME: Final = 0x45565246  # the advisory lock of whoever refreshes
@@ -52,12 +54,12 @@ def run(progress: Progress = lambda _text, _share: None) -> dict[str, int]:
 
     Raises Unavailable where another refresh is at work.
     """
-    with database.owning() as alone:
+    is_last = threading.Event()
+    with database.owning() as alone, ThreadPoolExecutor(1) as beside:
         if not alone.scalar(sa.select(func.pg_try_advisory_xact_lock(_ONE_AT_A_TIME))):
             raise Unavailable("Another refresh is at work. Nothing is lost: its scores are as good.")
-        with database.owning() as connection:
-            if calibration.missing(connection):
-                calibration.run(connection, progress=progress)
+        # Beside the scores, which do not need it: while the one computes, the other's rows are read or written.
+        calibrating = beside.submit(_calibrate, lambda text, share: is_last.is_set() and progress(text, share))
         progress("Reading", 0.0)
         with database.owning() as connection:
             connection.execute(
@@ -71,10 +73,18 @@ def run(progress: Progress = lambda _text, _share: None) -> dict[str, int]:
             progress("Writing", 0.5 + 0.5 * number / len(steps))
             with database.owning() as connection:
                 write(connection, calendar, rows)
+        is_last.set()
+        calibrating.result()
         with database.owning() as connection:
             _finish(connection, calendar, cards)
         progress("Done", 1.0)
     return {"organizers": len(scored), "opportunities": len(deals)}
+
+
+def _calibrate(progress: Progress) -> None:
+    with database.owning() as connection:
+        if calibration.missing(connection):
+            calibration.run(connection, progress=progress)
 
 
 def is_due(connection: Connection) -> bool:
@@ -205,17 +215,6 @@ def _write_organizers(connection: Connection, calendar: Calendar, rows: pd.DataF
     # Locked before they are scored: an activity that is being logged is either counted here, or counts itself after.
     locked = sa.select(_organizers.c.id).where(_organizers.c.id == sa.any_(ids)).order_by(_organizers.c.id)
     connection.execute(locked.with_for_update(key_share=True))
-    engagement = v.organizer_engagement
-    touched = (
-        sa.select(func.array_agg(engagement.c.organizer_id))
-        .select_from(engagement.join(_organizers, _organizers.c.id == engagement.c.organizer_id))
-        .where(engagement.c.organizer_id == sa.any_(ids))
-        .where(sa.or_(engagement.c.activities > 0, engagement.c.score != _organizers.c.engagement_score))
-        .scalar_subquery()
-    )
-    none = sa.cast(sa.literal([], ARRAY(Uuid)), ARRAY(Uuid))
-    connection.execute(sa.select(func.app.update_engagement(touched, none)))
-
     scored = _rows(
         rows,
         id=Uuid, health_score=Integer, churn_risk=Text, health=Numeric, observed_share=Double, churn_probability=Double,
@@ -223,6 +222,33 @@ def _write_organizers(connection: Connection, calendar: Calendar, rows: pd.DataF
         parts=JSONB, why=JSONB,
         annual_events=Integer, won=Numeric, expected=Numeric,
     )  # fmt: skip
+    moment = sa.select(func.app.effective_time(type_=v.Moment).label("at")).subquery()
+    engaged = (
+        func.app.engagement_of(scored.c.id, moment.c.at)
+        .table_valued(Column("score", Integer), Column("latest", v.Moment), name="engaged")
+        .lateral()
+    )
+    known = sa.select(
+        scored, engaged.c.score.label("engagement_score"), engaged.c.latest.label("last_activity_at")
+    ).select_from(scored.join(moment, sa.true()).join(engaged, sa.true())).subquery()  # fmt: skip
+    new: dict[str, Any] = {
+        **{name: known.c[name] for name in ("engagement_score", "last_activity_at", "health_score", "churn_risk")},
+        "annual_events": known.c.annual_events,
+        "total_revenue": known.c.won,
+        "lifetime_value": known.c.won + known.c.expected,
+    }
+    scored_today = sa.cast(func.timezone(calendar.zone, _organizers.c.scored_at), Date) == calendar.today
+    connection.execute(
+        sa.update(_organizers)
+        .values(scored_at=func.now(), **new)
+        .where(_organizers.c.id == known.c.id)
+        .where(
+            sa.or_(
+                scored_today.is_not(sa.true()),
+                *(_organizers.c[name].is_distinct_from(value) for name, value in new.items()),
+            )
+        )
+    )
     current = v.organizer_health
     there = sa.join(scored, _organizers, _organizers.c.id == scored.c.id)  # not those that were removed meanwhile
     known_before = there.outerjoin(current, current.c.organizer_id == scored.c.id)
@@ -252,25 +278,6 @@ def _write_organizers(connection: Connection, calendar: Calendar, rows: pd.DataF
          "observed_share", "parts"],
         ["organizer_id", "scored_on"],
     )  # fmt: skip
-    new: dict[str, Any] = {
-        "health_score": scored.c.health_score,
-        "churn_risk": scored.c.churn_risk,
-        "annual_events": scored.c.annual_events,
-        "total_revenue": scored.c.won,
-        "lifetime_value": scored.c.won + scored.c.expected,
-    }
-    scored_today = sa.cast(func.timezone(calendar.zone, _organizers.c.scored_at), Date) == calendar.today
-    connection.execute(
-        sa.update(_organizers)
-        .values(scored_at=func.now(), **new)
-        .where(_organizers.c.id == scored.c.id)
-        .where(
-            sa.or_(
-                scored_today.is_not(sa.true()),
-                *(_organizers.c[name].is_distinct_from(value) for name, value in new.items()),
-            )
-        )
-    )
 
 
 def _write_opportunities(connection: Connection, calendar: Calendar, rows: pd.DataFrame) -> None:

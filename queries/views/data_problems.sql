@@ -7,68 +7,69 @@ with
 working as (
   select user_id from public.crm_profiles where is_active
 ),
+told as (  -- what event histories say, each read once for all that is asked of it
+  select organizer.id, organizer.company_name, organizer.assigned_to, organizer.status, history.*
+  from public.crm_organizers as organizer
+  cross join lateral (
+    select count(*) as entries,
+      count(day) as events,
+      count(*) filter (where coalesce(jsonb_typeof(revenue), 'null') <> 'null'
+        and not case when jsonb_typeof(revenue) = 'number' then revenue::numeric between 0 and 9999999999999999 else false end)
+        as wrong_revenues,
+      count(*) filter (where coalesce(jsonb_typeof(satisfaction), 'null') <> 'null'
+        and not case when jsonb_typeof(satisfaction) = 'number' then satisfaction::numeric between 1 and 5 else false end)
+        as wrong_answers,
+      count(day) filter (where coalesce(jsonb_typeof(satisfaction), 'null') = 'null') as unanswered
+    from (
+      select revenue, satisfaction, app.day_of(said) as day
+      from (
+        select value -> 'revenue' as revenue, value -> 'satisfaction' as satisfaction,
+          case when jsonb_typeof(value) = 'object' then value ->> 'event_date' end as said
+        from jsonb_array_elements(organizer.event_history)
+        offset 0  -- here and below: take the entry apart once, not wherever a part of it is named
+      ) as parts
+      offset 0
+    ) as entry
+  ) as history
+),
 rated as (  -- from its first rate on a currency has one on every day
   select currency, min(first_day) as since from analytics.exchange_rates_over_time group by currency
 )
-select 'history_unreadable' as problem, 'crm_organizers' as table_name, organizer.id as record_id,
-  organizer.company_name as record, organizer.id as organizer_id, organizer.assigned_to as owner_id,
-  format('%s of %s entries are no event with a day', told.wrong, told.entries) as detail,
+select 'history_unreadable' as problem, 'crm_organizers' as table_name, told.id as record_id,
+  told.company_name as record, told.id as organizer_id, told.assigned_to as owner_id,
+  format('%s of %s entries are no event with a day', told.entries - told.events, told.entries) as detail,
   null::date as first_day, null::date as next_day
-from public.crm_organizers as organizer
-cross join lateral (
-  select count(*) as entries,
-    count(*) filter (where jsonb_typeof(value) <> 'object' or app.day_of(value ->> 'event_date') is null) as wrong
-  from jsonb_array_elements(organizer.event_history)) as told
-where told.wrong > 0
+from told
+where told.events < told.entries
 union all
-select 'history_amount', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
-  format('%s of %s entries', told.wrong, told.entries), null, null
-from public.crm_organizers as organizer
-cross join lateral (
-  select count(*) as entries,
-    count(*) filter (where coalesce(jsonb_typeof(value -> 'revenue'), 'null') <> 'null'
-      and not case when jsonb_typeof(value -> 'revenue') = 'number'
-        then (value ->> 'revenue')::numeric between 0 and 9999999999999999 else false end) as wrong
-  from jsonb_array_elements(organizer.event_history)) as told
-where told.wrong > 0
+select 'history_amount', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
+  format('%s of %s entries', told.wrong_revenues, told.entries), null, null
+from told
+where told.wrong_revenues > 0
 union all
-select 'satisfaction_wrong', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
-  format('%s of %s entries', told.wrong, told.entries), null, null
-from public.crm_organizers as organizer
-cross join lateral (
-  select count(*) as entries,
-    count(*) filter (where coalesce(jsonb_typeof(value -> 'satisfaction'), 'null') <> 'null'
-      and not case when jsonb_typeof(value -> 'satisfaction') = 'number'
-        then (value ->> 'satisfaction')::numeric between 1 and 5 else false end) as wrong
-  from jsonb_array_elements(organizer.event_history)) as told
-where told.wrong > 0
+select 'satisfaction_wrong', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
+  format('%s of %s entries', told.wrong_answers, told.entries), null, null
+from told
+where told.wrong_answers > 0
 union all
-select 'satisfaction_missing', 'crm_organizers', organizer.id, organizer.company_name, organizer.id,
-  organizer.assigned_to, format('%s of %s events', told.missing, told.entries), null, null
-from public.crm_organizers as organizer
-cross join lateral (
-  select count(*) as entries,
-    count(*) filter (where coalesce(jsonb_typeof(value -> 'satisfaction'), 'null') = 'null') as missing
-  from jsonb_array_elements(organizer.event_history)
-  where jsonb_typeof(value) = 'object' and app.day_of(value ->> 'event_date') is not null) as told
-where told.missing > 0 and organizer.status <> 'archived'
+select 'satisfaction_missing', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
+  format('%s of %s events', told.unanswered, told.events), null, null
+from told
+where told.unanswered > 0 and told.status <> 'archived'
 union all
-select 'won_without_events', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+select 'won_without_events', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
   format('won %s, no event is known', deals.won), null, null
-from public.crm_organizers as organizer
-join (
-  select organizer_id, count(*) as won from public.crm_opportunities where status = 'won' group by organizer_id
-) as deals on deals.organizer_id = organizer.id
-where organizer.status <> 'archived'
-  and not exists (select from analytics.known_events as event where event.organizer_id = organizer.id)
-  and not exists (
-    select from jsonb_array_elements(organizer.event_history)
-    where jsonb_typeof(value) = 'object' and app.day_of(value ->> 'event_date') is not null)
+from told
+cross join lateral (
+  select count(*) as won from public.crm_opportunities as deal where deal.organizer_id = told.id and deal.status = 'won'
+) as deals
+where told.events = 0 and told.status <> 'archived' and deals.won > 0
+  and not exists (select from analytics.known_events as event where event.organizer_id = told.id)
 union all
 select 'organizer_twice', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
   format('%s organizers bear this name', organizer.same), null, null
 from (
-  select *, count(*) over (partition by trim(app.fold(company_name))) as same
+  select id, company_name, assigned_to, count(*) over (partition by trim(app.fold(company_name))) as same
   from public.crm_organizers where status <> 'archived'
 ) as organizer
 where organizer.same > 1

@@ -8,6 +8,8 @@ as $$
   from generate_series(first_day::timestamp, last_day, interval '1 day') as each (day)
   join analytics.exchange_rates_over_time as one
     on one.first_day <= each.day and one.next_day > each.day and one.currency <> into_currency
+    -- only those that hold in the stretch are compared with each of its days
+    and one.first_day <= exchange_rates_between.last_day and one.next_day > exchange_rates_between.first_day
   join analytics.exchange_rates_over_time as other
     on other.first_day <= each.day and other.next_day > each.day and other.currency = into_currency
   union all

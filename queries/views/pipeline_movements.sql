@@ -18,8 +18,12 @@ as $$
     where history.valid_from >= opens and history.valid_from < closes
       and (owners is null or history.assigned_to = any (owners))
     union all
+    select history.* from public.crm_opportunity_history as history  -- two parts, for two indexes
+    where history.valid_from < opens and history.valid_to >= opens and history.status = 'open' and not history.is_deleted
+      and (owners is null or history.assigned_to = any (owners))
+    union all
     select history.* from public.crm_opportunity_history as history
-    where history.valid_from < opens and history.valid_to >= opens
+    where history.valid_from < opens and history.valid_to >= opens and (history.status <> 'open' or history.is_deleted)
       and (owners is null or history.assigned_to = any (owners))
     union all
     select history.* from public.crm_opportunity_history as history
@@ -33,8 +37,11 @@ as $$
       (closing_from is null or touched.expected_close_date >= closing_from)
         and (closing_before is null or touched.expected_close_date < closing_before) as is_due,
       coalesce(touched.probability, 0) / 100.0 as chance,
-      greatest(opening, (touched.valid_from at time zone zone)::date) as first_day,
-      case when touched.valid_to < closes then (touched.valid_to at time zone zone)::date else closing end as last_day,
+      -- the days that its rate is asked for: in the wanted currency an amount has none, and most have that currency
+      case when touched.currency <> into_currency then greatest(opening, (touched.valid_from at time zone zone)::date) end
+        as first_day,
+      case when touched.currency = into_currency then null
+        when touched.valid_to < closes then (touched.valid_to at time zone zone)::date else closing end as last_day,
       touched.valid_from >= opens as began,
       coalesce(touched.valid_to < closes, false) as ended
     from touched
@@ -58,11 +65,12 @@ as $$
     from weighed as deal
     left join rates as first_rate on first_rate.currency = deal.currency and first_rate.on_day = deal.first_day
     left join rates as last_rate on last_rate.currency = deal.currency and last_rate.on_day = deal.last_day
-    where deal.counts and deal.value <> 0 and last_rate.rate is distinct from first_rate.rate
+    where deal.counts and deal.value <> 0 and deal.currency <> into_currency and last_rate.rate is distinct from first_rate.rate
   ),
   changes as (
     select new.opportunity_id, old.value as old_value, new.value as new_value, old.chance as old_chance, new.chance as new_chance,
-      coalesce(old_rate.rate, 0) as old_rate, coalesce(new_rate.rate, 0) as new_rate,
+      case when old.currency = into_currency then 1 else coalesce(old_rate.rate, 0) end as old_rate,
+      case when new.currency = into_currency then 1 else coalesce(new_rate.rate, 0) end as new_rate,
       old.counts as counted, new.counts,
       case  -- how it came in
         when new.seq = 1 then 'new'
@@ -88,16 +96,19 @@ as $$
       new.probability_source is not distinct from 'stage' and old.probability_source is not distinct from 'stage' as is_inherited
     from weighed as new
     left join weighed as old on old.opportunity_id = new.opportunity_id and old.seq = new.seq - 1
-    left join rates as old_rate on old_rate.currency = old.currency and old_rate.on_day = new.first_day
+    left join rates as old_rate on old_rate.currency = old.currency and old_rate.on_day =
+      case when old.currency <> into_currency then greatest(opening, (new.valid_from at time zone zone)::date) end
     left join rates as new_rate on new_rate.currency = new.currency and new_rate.on_day = new.first_day
     left join analytics.stages_over_time as stage on new.probability_source in ('manual', 'model') and stage.stage_id = new.stage_id
       and stage.valid_from <= new.valid_from and (stage.valid_to is null or stage.valid_to > new.valid_from)
     where new.began and (new.counts or old.counts)
     union all  -- the next version is out of the viewer's sight
-    select old.opportunity_id, old.value, old.value, old.chance, old.chance, coalesce(rate.rate, 0), coalesce(rate.rate, 0),
+    select old.opportunity_id, old.value, old.value, old.chance, old.chance, rated.rate, rated.rate,
       true, false, null, 'handed_out', old.chance, false, true
     from weighed as old
     left join rates as rate on rate.currency = old.currency and rate.on_day = old.last_day
+    cross join lateral (
+      select case when old.currency = into_currency then 1 else coalesce(rate.rate, 0) end as rate) as rated
     where old.counts and old.ended and not exists (
       select from weighed as new where new.opportunity_id = old.opportunity_id and new.seq = old.seq + 1)
   ),

@@ -22,6 +22,7 @@ from app.settings import Settings
 from tests import conftest, personas
 
 TOKEN = "a token for the tests"
+expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,27 @@ def drawer_of(page: Page, mark: Locator) -> Locator:
             drawer.wait_for(timeout=30_000)
             return drawer
     raise AssertionError("the chart never took the click")
+
+
+def at_rest(page: Page) -> None:
+    """Waits until the page's script has run to its end."""
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def assert_nothing_sticks_out(page: Page, width: int) -> None:
+    """Neither the page nor a card on it is wider than the window."""
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+    for card in page.locator("[class*=st-key-card-]").all():
+        box = card.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def assert_every_chart_has_a_name(page: Page) -> None:
+    """Those who don't see a chart hear what it is."""
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        assert chart.get_attribute("aria-label")
 
 
 @pytest.fixture(scope="session")

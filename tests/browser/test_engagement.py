@@ -1,17 +1,15 @@
 """The Engagement page as people use it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection
 
-from tests.browser.conftest import Dashboard, drawer_of
+from tests.browser.conftest import Dashboard, at_rest, drawer_of
+from tests.conftest import Given
 
-Given = Callable[[Connection, str, str], None]
 GAP = "\N{NO-BREAK SPACE}"
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def company(owner: Connection, given: Given) -> None:
 def drawn(page: Page) -> None:
     expect(page.get_by_role("heading", name="Engagement", exact=True)).to_be_visible()
     expect(page.locator(".st-key-card-movers")).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
 
 
 def test_a_call_is_two_clicks_shows_at_once_and_can_be_taken_back(

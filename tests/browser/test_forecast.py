@@ -1,7 +1,6 @@
 """The Forecast page as people use it."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
@@ -11,11 +10,10 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect
 from sqlalchemy import Connection
 
 from queries.scope import Period
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, assert_every_chart_has_a_name, assert_nothing_sticks_out, at_rest
+from tests.conftest import Given
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 NBSP = "\N{NO-BREAK SPACE}"
 # An open page asks each second whether the data have moved. Asking at once, it falls between a save and what follows.
 ASKS_AT_ONCE = "const every = setInterval; setInterval = (ask, ms) => every(ask, ms === 1000 ? 20 : ms)"
@@ -51,10 +49,6 @@ def drawn(page: Page) -> None:
     expect(page.locator(".st-key-card-distribution .js-plotly-plot .main-svg").first).to_be_visible()
     expect(page.locator(".st-key-card-roll-up canvas").first).to_be_visible()
     at_rest(page)
-
-
-def at_rest(page: Page) -> None:
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def choose(box: Locator, name: str) -> None:
@@ -207,12 +201,7 @@ def test_nothing_sticks_out_at_any_width(page: Page, dashboard: Dashboard, compa
     page.set_viewport_size({"width": width, "height": 844})
     dashboard.sign_in(page, "max", "/forecast")
     drawn(page)
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
-    for card in page.locator("[class*=st-key-card-]").all():
-        box = card.bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
+    assert_nothing_sticks_out(page, width)
 
 
 def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboard, company: None) -> None:
@@ -227,8 +216,7 @@ def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboa
 def test_every_chart_has_a_name(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max", "/forecast")
     drawn(page)
-    for chart in page.get_by_test_id("stPlotlyChart").all():
-        assert chart.get_attribute("aria-label")
+    assert_every_chart_has_a_name(page)
 
 
 @pytest.mark.parametrize(("scheme", "won"), [("light", "rgb(15, 118, 110)"), ("dark", "rgb(45, 212, 191)")])

@@ -8,10 +8,8 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect
 from sqlalchemy import Connection
 
 from tests import scored
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, assert_every_chart_has_a_name, assert_nothing_sticks_out, at_rest
 from tests.tables import id_of
-
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def drawn(page: Page) -> None:
     """Waits until the Health page is there with its charts."""
     expect(page.get_by_role("heading", name="Health", exact=True)).to_be_visible()
     expect(page.locator(".st-key-card-retention .js-plotly-plot .main-svg").first).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
 
 
 def click(mark: Locator) -> None:
@@ -151,13 +149,8 @@ def test_nothing_sticks_out_at_any_width(
     page.set_viewport_size({"width": width, "height": 844})
     dashboard.sign_in(page, "max", path)
     expect(page.locator(".js-plotly-plot .main-svg").nth(2)).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
-    for card in page.locator("[class*=st-key-card-]").all():
-        box = card.bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
+    at_rest(page)
+    assert_nothing_sticks_out(page, width)
 
 
 def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboard, company: None) -> None:
@@ -171,5 +164,4 @@ def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboa
 def test_every_chart_has_a_name(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max", "/health")
     drawn(page)
-    for chart in page.get_by_test_id("stPlotlyChart").all():
-        assert chart.get_attribute("aria-label")
+    assert_every_chart_has_a_name(page)

@@ -1,7 +1,6 @@
 """The Overview and Data quality as people use them."""
 
 import re
-from collections.abc import Callable
 
 import pypdfium2
 import pytest
@@ -9,11 +8,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import Connection
 
 from tests import scored
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, at_rest
+from tests.conftest import Given
 
-Given = Callable[[Connection, str, str], None]
 EVIL = "![x](http://evil.example/x.png) <img src=x onerror=alert(1)>"
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def company(owner: Connection, given: Given) -> None:
 
 def drawn(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
 
 
 def test_a_number_leads_to_its_page_with_the_same_scope(page: Page, dashboard: Dashboard, company: None) -> None:

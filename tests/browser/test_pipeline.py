@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,11 +17,15 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import Connection
 
 from app.components.export import harmless
-from tests.browser.conftest import Dashboard, drawer_of
+from tests.browser.conftest import (
+    Dashboard,
+    assert_every_chart_has_a_name,
+    assert_nothing_sticks_out,
+    at_rest,
+    drawer_of,
+)
+from tests.conftest import Given
 from tests.personas import PERSONAS
-
-Given = Callable[[Connection, str, str], None]
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def drawn(page: Page) -> None:
     expect(
         page.locator(".st-key-card-movement .js-plotly-plot, .st-key-card-movement .stCaption").first
     ).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
 
 
 def open_value(page: Page) -> Locator:
@@ -322,12 +326,7 @@ def test_nothing_sticks_out_at_any_width(page: Page, dashboard: Dashboard, compa
     page.set_viewport_size({"width": width, "height": 844})
     dashboard.sign_in(page, "max")
     drawn(page)
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
-    for card in page.locator("[class*=st-key-card-]").all():
-        box = card.bounding_box()
-        assert box
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
+    assert_nothing_sticks_out(page, width)
 
 
 def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboard, company: None) -> None:
@@ -341,6 +340,5 @@ def test_the_first_screenful_answers_the_question(page: Page, dashboard: Dashboa
 def test_every_chart_and_table_has_a_name(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max")
     drawn(page)
-    for chart in page.get_by_test_id("stPlotlyChart").all():
-        assert chart.get_attribute("aria-label")
+    assert_every_chart_has_a_name(page)
     expect(page.get_by_role("figure", name="Bars of expected revenue within the value")).to_be_visible()

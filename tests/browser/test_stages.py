@@ -1,55 +1,29 @@
 """The Stages page as people use it."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import Connection
 
-from app import database
-from app.jobs import calibration
-from tests.browser.conftest import Dashboard
+from tests import misjudged
+from tests.browser.conftest import Dashboard, at_rest
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
 NBSP = "\N{NO-BREAK SPACE}"
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
 
 
 @pytest.fixture
-def company(owner: Connection, given: Given) -> Connection:
-    """Proposal promises 50 % and keeps 10 %: 4 won of 40; three open ones are there now, one with its own value."""
-    given(owner, "crm_organizers", """
-        id   | company_name | assigned_to
-        acme | Acme         | rita
-    """)  # fmt: skip
-    given(owner, "crm_opportunities", """
-        id     | organizer_id | name   | stage_id | value | probability | assigned_to
-        gala   | acme         | Gala   | Proposal | 1000  |             | rita
-        summit | acme         | Summit | Proposal | 500   |             | rita
-        expo   | acme         | Expo   | Proposal | 800   | 30          | ravi
-    """)  # fmt: skip
-    owner.exec_driver_sql("""
-        insert into crm_opportunities (organizer_id, name, stage_id, value, assigned_to)
-        select organizer_id, 'Past ' || n, stage_id, 10, assigned_to
-        from crm_opportunities, generate_series(1, 40) as n where name = 'Gala'
-    """)
-    owner.exec_driver_sql("""
-        update crm_opportunities as deal
-        set stage_id = stage.id
-        from crm_pipeline_stages as stage
-        where deal.name like 'Past %%' and stage.name = case when deal.name < 'Past 13' then 'Won' else 'Lost' end
-    """)
-    with database.owning() as job:
-        calibration.run(job)
+def company(owner: Connection) -> Connection:
+    misjudged.insert(owner)
+    misjudged.calibrate()
     return owner
 
 
 def drawn(page: Page) -> None:
     expect(page.get_by_role("heading", name="Stages", exact=True)).to_be_visible()
     expect(page.locator(".st-key-card-history")).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
 
 
 def slide(page: Page, stage: str, steps: int) -> None:
@@ -58,7 +32,7 @@ def slide(page: Page, stage: str, steps: int) -> None:
     expect(page.locator(".st-key-card-value")).to_contain_text("Probability in")
     slider = page.locator(".st-key-card-value").get_by_role("slider", name=re.compile(stage))
     expect(slider).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
     slider.focus()
     for _ in range(abs(steps)):
         slider.press("ArrowRight" if steps > 0 else "ArrowLeft")

@@ -1,15 +1,13 @@
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors, metrics, said
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 GAP = "\N{NO-BREAK SPACE}"
 
 
@@ -42,19 +40,7 @@ def company(owner: Connection, given: Given) -> Connection:
 
 
 def look(opened: Open, who: str, **parameters: str) -> AppTest:
-    return opened(who, **parameters).switch_page("../pages/engagement.py").run()
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.caption, app.markdown, app.info, app.warning) for element in kind)
+    return opened(who, "engagement", **parameters)
 
 
 @pytest.mark.parametrize("who", LOOKING)

@@ -18,11 +18,10 @@ from app.viewer import Viewer
 from queries import forecast
 from queries.pipeline import choices
 from queries.scope import Period
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors, metrics, said
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -73,18 +72,6 @@ def targets(owner: Connection, today: date) -> None:
             "insert into crm_targets (user_id, period_start, amount) values (%s, %s, %s)",
             (PERSONAS[who].id, quarter.start, amount),
         )
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.caption, app.markdown, app.info, app.warning) for element in kind)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def opened_forecast(opened: Open, who: str, **parameters: Any) -> AppTest:

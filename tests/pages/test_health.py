@@ -1,15 +1,15 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
 
 from tests import scored
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors, metrics, said
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 NAMES = {"Acme Conferences", "Birch Festivals", "Cedar Rallies"}
 
 
@@ -21,23 +21,7 @@ def company(owner: Connection) -> None:
 @pytest.fixture
 def health(opened: Open) -> Callable[..., AppTest]:
     """health("rita"): the page as she sees it."""
-
-    def health(who: str, **parameters: list[str] | str) -> AppTest:
-        return opened(who, **parameters).switch_page("../pages/health.py").run()
-
-    return health
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.caption, app.markdown, app.info, app.warning) for element in kind)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
+    return partial(opened, page="health")
 
 
 def names(app: AppTest) -> set[str]:

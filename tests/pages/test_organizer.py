@@ -5,10 +5,10 @@ from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
 
 from tests import scored
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import Open, errors
 from tests.tables import id_of
 
-Given = Callable[[Connection, str, str], None]
 NOT_FOUND = "This organizer was not found, or it is not yours to see."
 
 
@@ -20,15 +20,7 @@ def company(owner: Connection) -> None:
 @pytest.fixture
 def organizer(opened: Open) -> Callable[[str, str], AppTest]:
     """organizer("rita", id): its page as she sees it."""
-
-    def organizer(who: str, which: str) -> AppTest:
-        return opened(who, id=which).switch_page("../pages/organizer.py").run()
-
-    return organizer
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
+    return lambda who, which: opened(who, "organizer", id=which)
 
 
 def said(app: AppTest) -> str:

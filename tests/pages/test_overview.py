@@ -2,6 +2,7 @@ import io
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import pypdfium2
 import pytest
@@ -12,10 +13,9 @@ from app.components import board_pack, findings
 from app.components.findings import Finding
 from app.components.overview import Overview
 from tests import scored
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors, metrics
 
-Given = Callable[[Connection, str, str], None]
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 EVIL = "![x](http://evil.example/x) **b** :smile: $x$ <b>"
 
 
@@ -71,20 +71,12 @@ def packed(monkeypatch: pytest.MonkeyPatch) -> list[Overview]:
 @pytest.fixture
 def overview(opened: Open) -> Callable[..., AppTest]:
     """overview("rita"): the page as she sees it."""
-    return lambda who, **parameters: opened(who, **parameters).switch_page("../pages/overview.py").run()
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
+    return partial(opened, page="overview")
 
 
 def said(app: AppTest) -> str:
     text = "\n".join(element.value for kind in (app.caption, app.markdown) for element in kind)
     return re.sub(r"[\\\u2068\u2069\u2060]", "", text)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def needs(drawn: dict[str, list[Finding]]) -> dict[str, str]:
@@ -146,7 +138,7 @@ def test_every_number_is_that_of_its_own_page(
     overview: Callable[..., AppTest], opened: Open, company: None, number: str, page: str
 ) -> None:
     here = metrics(overview("max"))
-    there = metrics(opened("max").switch_page(f"../pages/{page}.py").run())
+    there = metrics(opened("max", page))
     assert here[number] == there[number]
 
 

@@ -12,11 +12,9 @@ from app.components.review import Reading
 from app.components.scope_bar import Offer, chosen
 from app.viewer import Viewer
 from queries import pipeline
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors, metrics, said
 from tests.personas import PERSONAS
-
-Given = Callable[[Connection, str, str], None]
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 
 
 @pytest.fixture
@@ -40,18 +38,6 @@ def company(owner: Connection, given: Given) -> None:
         retro  | birch        | Retro      | Won         | 70    | CAD      | ravi        | 2020-01-01
         quiet  | birch        | Quiet      | Lead        | 9     | CAD      | olaf        | null
     """)  # fmt: skip
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.caption, app.markdown, app.info, app.warning) for element in kind)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def names(app: AppTest) -> set[str]:

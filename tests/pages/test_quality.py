@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
@@ -6,24 +7,16 @@ from streamlit.testing.v1 import AppTest
 
 from app.components.quality import PROBLEM
 from queries.quality import PROBLEMS
-from tests.pages.conftest import Open
+from tests.conftest import Given
+from tests.pages.conftest import LOOKING, Open, errors
 
-Given = Callable[[Connection, str, str], None]
 EVIL = "![x](http://evil.example/x) **b** :smile: $x$ <b>"
-LOOKING = ["rita", "ravi", "olaf", "max", "mona", "eve", "ada"]
 
 
 @pytest.fixture
 def quality(opened: Open) -> Callable[..., AppTest]:
     """quality("rita", problem="overdue"): the page as she sees it."""
-
-    def quality(who: str, **parameters: list[str] | str) -> AppTest:
-        app = opened(who).switch_page("../pages/quality.py")
-        for name, value in parameters.items():
-            app.query_params[name] = value
-        return app.run()
-
-    return quality
+    return partial(opened, page="quality")
 
 
 @pytest.fixture
@@ -39,10 +32,6 @@ def company(owner: Connection, given: Given) -> None:
         acme         | Gala   | Proposal | 5     | JPY      | rita        | 2199-05-01
         birch        | {EVIL} | Lead     | 5     | CAD      | ravi        | 2020-01-01
     """)  # fmt: skip
-
-
-def errors(app: AppTest) -> list[str]:
-    return [*(element.value for element in app.error), *(element.value for element in app.exception)]
 
 
 def said(app: AppTest) -> str:

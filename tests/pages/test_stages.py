@@ -1,57 +1,28 @@
 """The Stages page as each role sees it, without a browser."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 from streamlit.testing.v1 import AppTest
 
-from app import database
-from app.jobs import calibration
-from tests.pages.conftest import Open
-from tests.pages.test_pipeline import errors, metrics, said
+from tests import misjudged
+from tests.conftest import Given
+from tests.pages.conftest import Open, errors, metrics, said
 from tests.personas import PERSONAS
 
-Given = Callable[[Connection, str, str], None]
 NBSP = "\N{NO-BREAK SPACE}"
 
 
 @pytest.fixture
-def company(owner: Connection, given: Given) -> Connection:
-    """Proposal promises 50 % and keeps 10 %: 4 won of 40 that passed through it; three open ones are there now."""
-    given(owner, "crm_organizers", """
-        id   | company_name | assigned_to
-        acme | Acme         | rita
-    """)  # fmt: skip
-    given(owner, "crm_opportunities", """
-        id     | organizer_id | name   | stage_id | value | probability | assigned_to
-        gala   | acme         | Gala   | Proposal | 1000  |             | rita
-        summit | acme         | Summit | Proposal | 500   |             | rita
-        expo   | acme         | Expo   | Proposal | 800   | 30          | ravi
-    """)  # fmt: skip
-    owner.exec_driver_sql("""
-        insert into crm_opportunities (organizer_id, name, stage_id, value, assigned_to)
-        select organizer_id, 'Past ' || n, stage_id, 10, assigned_to
-        from crm_opportunities, generate_series(1, 40) as n where name = 'Gala'
-    """)
-    owner.exec_driver_sql("""
-        update crm_opportunities as deal
-        set stage_id = stage.id
-        from crm_pipeline_stages as stage
-        where deal.name like 'Past %%' and stage.name = case when deal.name < 'Past 13' then 'Won' else 'Lost' end
-    """)
+def company(owner: Connection) -> Connection:
+    misjudged.insert(owner)
     return owner
-
-
-def calibrate() -> None:
-    with database.owning() as owner:
-        calibration.run(owner)
 
 
 @pytest.fixture
 def calibrated(company: Connection) -> Connection:
-    calibrate()
+    misjudged.calibrate()
     return company
 
 
@@ -116,7 +87,7 @@ def test_an_empty_company_looks_intended(opened: Open, who: str) -> None:
 
 
 def test_an_empty_company_that_was_calibrated_abstains(opened: Open, owner: Connection) -> None:
-    calibrate()
+    misjudged.calibrate()
     app = opened_at(opened, "ada")
     assert set(app.dataframe[0].value["verdict"]) == {"No history for this stage."}
     assert "No stage has enough closed deals to be judged yet." in said(app)
@@ -125,7 +96,7 @@ def test_an_empty_company_that_was_calibrated_abstains(opened: Open, owner: Conn
 def test_one_opportunity_is_enough(opened: Open, owner: Connection, given: Given) -> None:
     given(owner, "crm_organizers", "id | company_name | assigned_to\nacme | Acme | rita")
     given(owner, "crm_opportunities", "organizer_id | name | stage_id | value\nacme | Gala | Lead | 0")
-    calibrate()
+    misjudged.calibrate()
     app = opened_at(opened, "ada")
     choose(app, owner, "Lead", 40)
     assert errors(app) == []

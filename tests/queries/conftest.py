@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from queries.question import Question
 from queries.scope import Period, Scope
+from tests.conftest import Once
 from tests.queries import history
 from tests.tables import given, id_of
 
@@ -32,8 +33,13 @@ def owned_by(*names: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture
-def company(owner: Connection) -> Connection:
+def company(owner: Connection, once: Once) -> Connection:
     """Three organizers and two rates, in 2024; the yen has none."""
+    once("company", lambda: _company(owner))
+    return owner
+
+
+def _company(owner: Connection) -> None:
     history.stages_since(owner, date(2024, 1, 1))
     # Days are the organisation's, whoever looks.
     owner.exec_driver_sql("update public.crm_profiles set time_zone = 'Asia/Tokyo'")
@@ -56,7 +62,6 @@ def company(owner: Connection) -> Connection:
         EUR      | 2024-01-01 | 2
         """,
     )
-    return owner
 
 
 @pytest.fixture

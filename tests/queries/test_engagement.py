@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from queries import engagement
 from queries.engagement import KINDS, Cell
 from queries.scope import Period, Scope
+from tests.conftest import Once
 from tests.personas import PERSONAS
 from tests.queries.conftest import TODAY, Ask, owned_by, scope_of
 from tests.queries.history import happens
@@ -50,9 +51,14 @@ def local(day: str, time: str = "12:00") -> datetime:
 
 
 @pytest.fixture
-def busy(company: Connection) -> Connection:
+def busy(company: Connection, once: Once) -> Connection:
     """A thousand activities of everybody around every edge: of the period, of today, of what was known, of the night in
     which the clocks went back."""
+    once("busy", lambda: company.exec_driver_sql(INSERT, _thousand()))
+    return company
+
+
+def _thousand() -> list[tuple[object, ...]]:
     drawn = random.Random(7)  # noqa: S311  (nothing is secret here)
     people, edges = ["rita", "ravi", "max", "olaf", "ada"], [date(2025, 10, 1), date(2025, 11, 2), TODAY]
     rows = []
@@ -66,8 +72,7 @@ def busy(company: Connection) -> Connection:
         done = recorded + timedelta(hours=drawn.choice([0, 50])) if status == "completed" else None
         organizer, who = drawn.choice([*ORGANIZERS]), drawn.choice(people)
         rows.append((id_of(organizer), kind, bool(status), status, PERSONAS[who].id, at, recorded, done))
-    company.exec_driver_sql(INSERT, rows)
-    return company
+    return rows
 
 
 def seen(owner: Connection, who: str, scope: Scope) -> list[Any]:

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from queries import health
+from tests.conftest import Once
 from tests.queries.compare import is_rounded, records
 from tests.queries.conftest import TODAY, Ask, owned_by
 from tests.queries.history import at, happens
@@ -109,9 +110,13 @@ class World:
 
 
 @pytest.fixture
-def world(company: Connection) -> World:
-    company.exec_driver_sql("delete from crm_organizers")
-    return World(company)
+def world(company: Connection, once: Once) -> World:
+    def world() -> World:
+        company.exec_driver_sql("delete from crm_organizers")
+        return World(company)
+
+    made: World = once("world", world)
+    return made
 
 
 @pytest.mark.parametrize("who", ["rita", "max", "eve"])

@@ -1,7 +1,5 @@
 """Who changed what from what to what, what goes along with a deletion, and which organizers may be the same."""
 
-
-
 from collections.abc import Callable
 from typing import Any
 

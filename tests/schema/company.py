@@ -205,7 +205,9 @@ def build(db: Session) -> None:
         db.insert("crm_organizers", id=organizer, company_name=organizer, assigned_to=assigned_to)
         db.insert("crm_contacts", organizer_id=organizer, full_name=owner, email=f"{owner}@client.example")
         db.insert("events", organizer_id=organizer, name="Gala")
-        db.insert("crm_outbox", organizer_id=organizer, stage_id="Lead", template_name="Offer", recipient="a@client.example")
+        db.insert(
+            "crm_outbox", organizer_id=organizer, stage_id="Lead", template_name="Offer", recipient="a@client.example"
+        )
         db.insert("crm_organizer_scores", organizer_id=organizer, scored_on="2026-01-01", engagement_score=1)
         db.insert("crm_organizer_health", organizer_id=organizer, scored_on="2026-01-01", health=1, observed_share=1)
         if assigned_to:

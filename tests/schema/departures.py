@@ -159,6 +159,13 @@ DEPARTURES = [
         new=(r".*: index idx_\w+_(event|created_by|signed_by|uploaded_by|probability_set_by) USING btree \(\w+\)",
              r".*: index idx_\w+ USING gin \(\w+( jsonb_path_ops)?\)"),
     ),
+    Departure(
+        "an index holds the column that it finds rows by",
+        "those of the pages' questions hold what is added up and what the policies ask, too",
+        "a policy reads every row that its index does not answer for: ten times as long",
+        new=(r"crm_activities: index idx_activities_(done_by|pending) .*", r"crm_contacts: index idx_contacts_(reach|timezone) .*",
+             r"crm_organizers: index idx_organizers_accounts .*"),
+    ),
 ]  # fmt: skip
 
 

@@ -88,3 +88,37 @@ def test_workers_may_share_a_query(many: Session) -> None:
         assert any("Gather" in line for line in plan), "\n".join(plan)
         for table in BY_ROW:
             assert many.one(f"select count(*) from {table}") >= MANY
+
+
+# What the pages ask, and the index that answers it with all that the policy asks too.
+ANSWERED_ALONE = {
+    "idx_organizers_accounts": "select id, company_name, industry, company_size, lead_source from crm_organizers"
+    " where status <> 'archived' and assigned_to = any (%s)",
+    "idx_contacts_reach": "select id, is_decision_maker, created_at from crm_contacts"
+    " where organizer_id in (select id from crm_organizers where assigned_to = any (%s))",
+    "idx_organizer_scores_day": "select organizer_id, health_score, churn_risk, churn_probability, observed_share,"
+    " engagement_score from crm_organizer_scores where scored_on = '2026-01-01' and %s is not null",
+    "idx_activities_done_by": "select organizer_id, contact_id, happens_at, known_at from analytics.activities"
+    " where user_id = any (%s) and happens_at > now() - interval '90 days'",
+    "idx_activities_happened": "select contact_id, happens_at, known_at from analytics.activities"
+    " where happens_at > now() and organizer_id in (select id from crm_organizers where assigned_to = any (%s))",
+    "idx_activities_pending": "select organizer_id, opportunity_id, due_at, created_at from analytics.tasks"
+    " where status = 'pending' and user_id = any (%s)",
+}
+
+
+@pytest.mark.parametrize("index", ANSWERED_ALONE)
+def test_an_index_answers_alone_under_the_policy(many: Session, index: str) -> None:
+    """Without a column of the policy in it, every row that it finds would have to be read."""
+    with many.superuser():
+        for setting in ("enable_seqscan = off", "enable_bitmapscan = off"):
+            many.run(f"set local {setting}")
+        others = many.rows(
+            "select indexrelid::regclass from pg_index where indrelid = (select indrelid from pg_index"
+            " where indexrelid = %s::regclass) and indexrelid <> %s::regclass"
+            " and not exists (select from pg_constraint where conindid = indexrelid)", index, index)  # fmt: skip
+        for (other,) in others:
+            many.run(f"drop index {other}")
+    with many.acting("rita"):
+        plan = "\n".join(row[0] for row in many.rows(f"explain {ANSWERED_ALONE[index]}", [id_of("rita")]))
+    assert f"Index Only Scan using {index} " in plan, plan
