@@ -23,9 +23,7 @@ def offer() -> bytes:
     return file.getvalue()
 
 
-def test_a_proposal_is_uploaded_looked_at_and_taken_away(
-    page: Page, dashboard: Dashboard, owner: Connection
-) -> None:
+def test_a_proposal_is_uploaded_looked_at_and_taken_away(page: Page, dashboard: Dashboard, owner: Connection) -> None:
     given(owner, "crm_organizers", """
         id   | company_name | assigned_to
         acme | Acme         | rita""")  # fmt: skip
