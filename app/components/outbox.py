@@ -76,7 +76,7 @@ def _letter(row: Any, viewer: Viewer) -> None:
             at = formats.moment(row.queued_at, viewer.time_zone)
             about = " · ".join(literal(part) for part in (row.organizer, row.opportunity) if isinstance(part, str))
             to = literal(row.recipient) if isinstance(row.recipient, str) else "nobody"
-            subject = literal(row.subject) or literal(row.template)
+            subject = literal(row.subject or row.template)
             said = f"{row.status.capitalize()} · {at} · {about}"
             st.markdown(f"{_ICONS[row.status]} **{subject}** to {to}  \n:small[:gray[{said}]]", width="stretch")
             st.button("Read", key=f"read.{row.letter_id}", on_click=drawer.open_at,

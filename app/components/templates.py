@@ -64,7 +64,7 @@ def _preview(viewer: Viewer, given: Mapping[str, Any], key: str) -> None:
         row = ask.once(questions.preview, subject, body_text, body_html, organizer, None).iloc[0]
     _said(_lines(row["places"]), _lines(row["missing"]) if reader else [])
     to = f" · to {literal(row['recipient'])}" if isinstance(row["recipient"], str) else ""
-    st.markdown(f"**{literal(row['subject']) or 'No subject'}** :gray[{to}]")
+    st.markdown(f"**{literal(row['subject'] or 'No subject')}** :gray[{to}]")
     html, text = st.tabs(["HTML", "Text"])
     with html:
         letter.show(row["body_html"], "The email as HTML", f"{key}.html")

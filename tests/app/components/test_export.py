@@ -1,6 +1,7 @@
 import io
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -10,11 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
+from sqlalchemy import Connection
 
 from app.components import export
 from app.components.export import Source
 from app.errors import Refused
-from queries import units
+from app.fields import NOUNS
+from queries import records, units
+from queries.records import LISTINGS, Wanted
+from tests import one_of_each
 
 COLUMNS = {
     "id": units.identifier(),
@@ -135,3 +140,29 @@ def test_what_comes_back_from_a_workbook_is_what_was_stored(names: list[str]) ->
     cells = [unescape(row[0].value or "") for row in xlsx(frame(*names))["Data"].iter_rows(min_row=2)]
     shown: Callable[[str], str] = lambda name: re.sub("[\ufffe\uffff]", "\N{REPLACEMENT CHARACTER}", name)  # noqa: E731
     assert [stored(cell) for cell in cells] == [shown(name) for name in names]
+
+
+def test_no_column_of_any_list_leaves_a_formula_in_a_file(
+    owner: Connection, reading_as: Callable[[str], AbstractContextManager[Connection]]
+) -> None:
+    one_of_each.insert(owner)
+    for text in (DANGEROUS[0], "\r=1"):  # every one of them is looked at above
+        one_of_each.call_everything(owner, text)
+        for noun in map(NOUNS.__getitem__, LISTINGS):
+            columns = records.units(noun)
+            with reading_as("ada") as db:
+                rows = records.rows_of(noun)(db, Wanted(noun.named_by), limit=9)
+            file = io.BytesIO(export.as_csv(rows, columns, SOURCE))
+            found = pd.read_csv(file, keep_default_na=False, dtype=str).iloc[0]
+            sheet = openpyxl.load_workbook(io.BytesIO(export.as_xlsx(rows, columns, SOURCE)))["Data"]
+            cells = {head.value: cell for head, cell in zip(sheet[1], sheet[2], strict=True)}
+            for name, unit in columns.items():
+                was, label = rows[name].iloc[0], export.heading(name, unit, SOURCE.currency)
+                if unit.kind == "text" and not pd.isna(was):
+                    assert found[label] == export.harmless(was), (noun.name, name)
+                    assert stored(found[label]) == was, (noun.name, name)
+                    assert cells[label].data_type == "s", (noun.name, name)
+                    assert stored(unescape(cells[label].value).replace("\n", "\r" if "\r" in was else "\n")) == was
+                elif unit.kind in ("amount", "money", "count") and not pd.isna(was):
+                    assert Decimal(found[label]) == Decimal(str(was)), (noun.name, name)
+                    assert cells[label].value == float(was), (noun.name, name)
