@@ -257,11 +257,16 @@ def _silence(row: Any) -> str:
     return "no activity yet" if pd.isna(row.days_silent) else f"silent for {formats.days(row.days_silent)}"
 
 
+def _since(row: Any) -> str:
+    # Beside a name on a phone there is no room for the whole of it; the title says what it is.
+    return "never" if pd.isna(row.days_silent) else formats.days(row.days_silent)
+
+
 def neglected(accounts: pd.DataFrame, currency: str) -> Chart:
     """The accounts with the most open value among the silent; customdata is the organizer's id."""
     rows = frames.rows(accounts.head(FEW))
     labels = [
-        (style.clipped(row.organizer, NAME), f"<b>{formats.short_money(row.value, currency)}</b> · {_silence(row)}")
+        (style.clipped(row.organizer, NAME), f"<b>{formats.short_money(row.value, currency)}</b> · {_since(row)}")
         for row in rows
     ]
     sentences = [
