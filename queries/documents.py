@@ -107,14 +107,3 @@ def versions(document_id: UUID) -> Statement:
         .where(this.c.id == document_id)
         .order_by(papers.c.version.desc())
     )
-
-
-@question(person_id=identifier("Person"), person=text("Person"))
-def signers() -> Statement:
-    """Whoever works here, by name."""
-    people = v.profiles
-    return (
-        sa.select(people.c.user_id.label("person_id"), people.c.full_name.label("person"))
-        .where(people.c.is_active)
-        .order_by(people.c.full_name, people.c.user_id)
-    )

@@ -49,6 +49,10 @@ WITHOUT_SCOPE = {
             *("goes_along", "duplicates", "drafts", "draft"),
         )
     ),
+    *(f"queries.documents.{name}" for name in ("document", "versions")),
+    *(f"queries.templates.{name}" for name in ("preview", "letters", "letter", "letter_counts", "switches")),
+    "queries.records.offered",
+    "queries.search.found",
     *(
         f"queries.record.{name}"
         for name in (
@@ -118,6 +122,10 @@ def arguments(asked: Question[Any], scope: Scope) -> dict[str, Any]:
         "among": [PERSONAS["rita"].id],
         "starts": [date(2025, 7, 1), date(2025, 10, 1)],
         "currency": "CAD",
+        "document_id": UUID(int=3),
+        "nouns": ("organizer", "opportunity", "note"),
+        "letter_id": UUID(int=4),
+        **dict.fromkeys(("subject", "body_text", "body_html"), f"{NASTY} {{{{company_name}}}}"),
     }
     parameters = inspect.signature(asked.build).parameters.values()
     return {one.name: some[one.name] for one in parameters if one.default is inspect.Parameter.empty}
