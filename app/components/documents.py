@@ -135,7 +135,7 @@ def _attempt(change: Callable[[], Done]) -> None:
         refusals.keep(refusal)
         return
     st.session_state.pop(_KEY, None)
-    st.rerun()  # the whole page: that closes the drawer
+    drawer.close()
 
 
 # One document --------------------------------------------------------------------------------------------------

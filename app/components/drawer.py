@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from app.components.fragments import BODY, OPENER, RECORDS
 from app.components.markdown import literal
@@ -25,7 +26,16 @@ Records = Callable[[str], None]
 def open_at(kind: str, what: str, title: str) -> None:
     """For a callback: opens the drawer of that kind at the record or group `what`."""
     st.session_state[_ASKED] = kind, what, title
-    st.rerun(OPENER)
+    try:
+        st.rerun(OPENER)
+    except StreamlitAPIException:  # the page is not drawn to its end yet: the drawer opens then
+        st.rerun()
+
+
+def close() -> None:
+    """For a callback: draws the whole page, and that closes the drawer; no line after it is reached."""
+    st.session_state[_OPEN] = False
+    st.rerun()
 
 
 def is_open() -> bool:

@@ -315,4 +315,4 @@ def _save(token: UUID) -> None:
         with suppress(Refused):
             drafts.discard(by=viewer, form=form.purpose.name)
         del st.session_state[_FORM]
-        st.rerun()  # the whole page: that closes the drawer
+        drawer.close()

@@ -7,12 +7,14 @@ fragment rerun would.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from streamlit import config
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app import database
@@ -86,4 +88,5 @@ def _rerun() -> None:
     context = get_script_run_ctx()
     if context and not context.fragment_ids_this_run:
         return  # the whole page is about to be drawn: naming parts would take the place of that, and a drawer stay open
-    st.rerun([BODY, RECORDS] if drawer.is_open() else BODY)
+    with suppress(StreamlitAPIException):  # a part that is not there yet is about to be drawn
+        st.rerun([BODY, RECORDS] if drawer.is_open() else BODY)

@@ -248,7 +248,7 @@ def change(number: str) -> None:
 
 def _undo(number: int) -> None:
     editing.undo_change(number)
-    st.rerun()  # the whole page: that closes the drawer
+    drawer.close()
 
 
 def _said(viewer: Viewer, rows: list[Any], names: Mapping[str, str]) -> tuple[str, str, str]:

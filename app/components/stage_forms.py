@@ -31,7 +31,7 @@ def _attempt(change: Callable[[], object], done: str, *, close: bool = False) ->
         return
     st.session_state["outcome"] = True, done
     if close:
-        st.rerun()  # the whole page: that closes the drawer
+        drawer.close()
     st.rerun([BODY, RECORDS])
 
 
