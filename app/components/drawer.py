@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
-from app.components.fragments import BODY, OPENER, RECORDS
+from app.components.fragments import BODY, OPENER, RECORDS, draw_again
 from app.components.markdown import literal
 from app.components.states import failing_well
 
@@ -26,10 +25,7 @@ Records = Callable[[str], None]
 def open_at(kind: str, what: str, title: str) -> None:
     """For a callback: opens the drawer of that kind at the record or group `what`."""
     st.session_state[_ASKED] = kind, what, title
-    try:
-        st.rerun(OPENER)
-    except StreamlitAPIException:  # the page is not drawn to its end yet: the drawer opens then
-        st.rerun()
+    draw_again(OPENER)
 
 
 def close() -> None:
@@ -75,4 +71,4 @@ def _drawn(records: Records, what: str) -> None:
 def _closed() -> None:
     st.session_state[_OPEN] = False
     st.session_state[_CLOSINGS] = st.session_state.get(_CLOSINGS, 0) + 1
-    st.rerun(BODY)
+    draw_again(BODY)

@@ -143,6 +143,8 @@ def _said(change: Callable[[], Done]) -> None:
         done(change())
     except Refused as refusal:
         st.session_state["outcome"] = False, str(refusal)
+    except Exception:  # noqa: BLE001  (the last resort)
+        st.session_state["outcome"] = False, states.logged()
 
 
 def _draft_strip(draft: Any, viewer: Viewer) -> None:
@@ -275,12 +277,14 @@ def _start_again(name: str) -> None:
     with suppress(Refused):
         drafts.discard(by=identity.viewer(), form=name)
     refusals.forget()
-    del st.session_state[_FORM]
+    st.session_state.pop(_FORM, None)
 
 
 def _changed() -> None:
     """Keeps what is typed, or forgets it where it is as it was."""
-    form: Form = st.session_state[_FORM]
+    form = st.session_state.get(_FORM)
+    if not isinstance(form, Form):
+        return  # saved by a click that arrived together with the last letter
     viewer = identity.viewer()
     st.session_state.pop(_NOT_KEPT, None)
     try:

@@ -14,7 +14,7 @@ from app.charts.engagement import PLURALS, Measure
 from app.commands import activities
 from app.commands.activities import Loggable
 from app.components import drawer, metrics, states
-from app.components.fragments import BODY, RECORDS
+from app.components.fragments import BODY, RECORDS, draw_again
 from app.components.markdown import literal
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, nothing_there, table
@@ -305,7 +305,7 @@ def _attempt(change: Callable[[], None], done: str) -> None:
     """
     states.attempt(change, done)
     if not drawer.is_open():
-        st.rerun(BODY)
+        draw_again(BODY)
     well, sentence = st.session_state.pop("outcome")
     st.session_state[_REFUSED] = None if well else sentence
-    st.rerun([BODY, RECORDS])
+    draw_again(BODY, RECORDS)

@@ -2,6 +2,17 @@
 
 from typing import Final
 
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
 BODY: Final = "page"
 OPENER: Final = "drawer"
 RECORDS: Final = "records"
+
+
+def draw_again(*parts: str) -> None:
+    """For a callback: draws these parts again, or the whole page where one of them is not there yet."""
+    try:
+        st.rerun(list(parts))
+    except StreamlitAPIException:
+        st.rerun()

@@ -11,7 +11,7 @@ import streamlit as st
 from app import formats, frames, identity
 from app.commands import stages as commands
 from app.components import drawer, refusals, states
-from app.components.fragments import BODY, RECORDS
+from app.components.fragments import BODY, RECORDS, draw_again
 from app.components.markdown import literal
 from app.components.stages import reading
 from app.errors import Refused
@@ -32,7 +32,7 @@ def _attempt(change: Callable[[], object], done: str, *, close: bool = False) ->
     st.session_state["outcome"] = True, done
     if close:
         drawer.close()
-    st.rerun([BODY, RECORDS])
+    draw_again(BODY, RECORDS)
 
 
 def arrange(viewer: Viewer, stages: pd.DataFrame) -> None:

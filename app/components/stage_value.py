@@ -13,7 +13,7 @@ from app.charts import stages as charts
 from app.charts.style import Chart
 from app.commands import stages as commands
 from app.components import refusals, states
-from app.components.fragments import BODY
+from app.components.fragments import BODY, draw_again
 from app.components.markdown import literal
 from app.components.picture import Answer, Empty, Setting, picture
 from app.components.stages import offer_undo, reading
@@ -221,7 +221,7 @@ def _save(viewer: Viewer, stage_id: str, name: str, percent: int, follows: what_
     sentence = f"{name} is at {percent} % now. {followed}: {effect} expected revenue."
     st.session_state["outcome"] = True, sentence
     offer_undo(saved.change_id, sentence)
-    st.rerun(BODY)
+    draw_again(BODY)
 
 
 # Sums for the charts ---------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def attempt(change: Callable[[], None], done: str) -> None:
     except Refused as refusal:
         st.session_state["outcome"] = False, str(refusal)
     except Exception:  # noqa: BLE001  (the last resort)
-        st.session_state["outcome"] = False, _logged()
+        st.session_state["outcome"] = False, logged()
     else:
         st.session_state["outcome"] = True, done
 
@@ -60,10 +60,11 @@ def failing_well(place: str) -> Iterator[None]:
     except Refused as refusal:
         _failed(str(refusal), place)
     except Exception:  # noqa: BLE001  (the last resort)
-        _failed(_logged(), place)
+        _failed(logged(), place)
 
 
-def _logged() -> str:
+def logged() -> str:
+    """Logs the exception that is being handled; returns the sentence for people, with its id."""
     error_id = secrets.token_hex(4)
     _log.exception("error %s", error_id)
     return f"Something went wrong here that should not. Nothing was lost. Tell whoever runs this: error {error_id}."

@@ -145,6 +145,7 @@ def test_a_name_is_text_wherever_it_stands(page: Page, dashboard: Dashboard, com
     expect(drawer).to_contain_text("![x](http")
     look("the drawer of a bar")
     page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
     page.get_by_role("radio", name="Board").or_(page.get_by_role("button", name="Board")).first.click()
     expect(page.locator(".board article").first).to_contain_text("![x](http")
     look("the board")

@@ -156,6 +156,7 @@ def test_a_stage_is_made_edited_and_deleted(page: Page, dashboard: Dashboard, co
     name.fill("Promised")
     name.press("Enter")
     expect(stages).to_contain_text("Promised")
+    expect(drawer.get_by_label("Create a task")).to_have_count(1)  # while it is drawn again, it is there twice
     drawer.get_by_label("Create a task").fill("Send the contract")
     drawer.get_by_role("button", name="Add").last.click()
     expect(drawer).to_contain_text(re.compile("Task “.?Send the contract.?”, due in 3"))
