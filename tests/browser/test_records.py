@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 from sqlalchemy import Connection
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, at_rest
 from tests.tables import id_of
 
 expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
@@ -126,6 +126,7 @@ def test_what_is_typed_survives_a_closed_drawer_and_a_reload(
     expect(field(drawer, "Description")).to_have_value("Half a sentence")
     drawer.get_by_role("button", name="Start again").click()
     expect(field(drawer, "Description")).to_have_value("")
+    at_rest(page)  # the browser has heard of it
     page.reload()
     expect(page.get_by_role("button", name="Edit", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Continue")).to_have_count(0)
