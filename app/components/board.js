@@ -56,7 +56,7 @@ function drawnCard(board, column, card) {
   const facts = made("p", "facts")
   facts.append(made("strong", "", card.value), made("span", "", card.age))
   node.append(name, made("p", "organizer", card.organizer), facts, made("p", "owner", card.owner))
-  node.setAttribute("aria-label", [card.name, card.organizer, card.value, card.age, `in ${column.name}`].join(", "))
+  node.setAttribute("aria-label", [card.name, card.organizer, card.value, `${card.age} in ${column.name}`].join(", "))
   if (!board.data.may_move) return node
   node.setAttribute("aria-roledescription", "card; press Enter to pick it up")
   node.draggable = true

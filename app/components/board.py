@@ -101,6 +101,6 @@ def _card(row: Any, currency: str) -> dict[str, Any]:
         "organizer": row.organizer,
         "owner": row.owner,
         "value": formats.short_money(row.value, currency) if has_value else formats.money(row.amount, row.currency),
-        "age": f"{formats.days(row.days_in_stage)} here",
+        "age": formats.days(row.days_in_stage),
         "stalled": bool(row.stalled) if not pd.isna(row.stalled) else False,
     }
