@@ -6,10 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from app import fields
-from app.commands import activities, contacts, documents, notes, opportunities, organizers, records
+from app.commands import activities, contacts, documents, notes, opportunities, organizers, records, templates
 from app.commands.records import Done
 from app.errors import Invalid, InvalidFields
-from app.fields import MANAGERS, NOUNS, WRITERS, Field, Noun
+from app.fields import ADMINS, MANAGERS, NOUNS, WRITERS, Field, Noun
 from app.forms.form import Submission
 from app.viewer import Role, Viewer
 
@@ -68,6 +68,10 @@ def _move(it: Submission) -> Done:
 
 def _merge(it: Submission) -> Done:
     return organizers.merge(by=it.by, kept=it.ids[0], merged=it.given["merged"], key=it.key, reason=it.reason)
+
+
+def _copy(it: Submission) -> Done:
+    return templates.duplicate(by=it.by, template_id=it.ids[0], key=it.key)
 
 
 def _make_primary(it: Submission) -> Done:
@@ -146,7 +150,10 @@ _ACTIONS: Final[Mapping[str, Sequence[Action]]] = {
         _delete("document"),
     ),
     "event": (_delete("event"),),
-    "template": (_delete("template"),),
+    "template": (
+        Action("copy", "Make a copy", ":material/content_copy:", _copy, roles=ADMINS, many=False),
+        _delete("template"),
+    ),
     "target": (_delete("target"),),
 }  # fmt: skip
 

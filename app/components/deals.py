@@ -8,11 +8,10 @@ import streamlit as st
 from app import identity
 from app.cache import asking
 from app.commands import opportunities
-from app.components import board, editing, grid, pipeline
+from app.components import board, editing, grid, pipeline, states
 from app.components.board import Moved, Stage
 from app.components.picture import Answer, nothing_there
 from app.components.review import Reading
-from app.errors import Refused
 from app.fields import WRITERS
 from app.viewer import Viewer
 from queries import stages as stage_questions
@@ -69,7 +68,7 @@ def _move(moved: Moved, stage: Stage) -> None:
         editing.open_action("opportunity", verb, [moved.opportunity], title)
         return
     viewer = identity.viewer()
-    try:
+    with states.trying():
         editing.done(
             opportunities.move(
                 by=viewer,
@@ -80,5 +79,3 @@ def _move(moved: Moved, stage: Stage) -> None:
                 key=uuid4(),
             )
         )
-    except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)

@@ -5,7 +5,7 @@ connection that is lost therefore take nothing away: the draft is offered again 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -91,7 +91,8 @@ def action_button(action: Action, noun: Noun, ids: Sequence[UUID], name: str) ->
 
 def _do_at_once(action: Action, noun: Noun, ids: Sequence[UUID], key: UUID) -> None:
     submission = Submission(identity.viewer(), noun, tuple(ids), {}, {}, key, "", {})
-    _said(lambda: action.run(submission))
+    with states.trying():
+        done(action.run(submission))
 
 
 # What stands above a page ------------------------------------------------------------------------------------------
@@ -124,27 +125,20 @@ def undo_change(change: int) -> None:
     """For a callback: takes the change back, and says so above the page."""
     viewer = identity.viewer()
     st.session_state.pop(_DONE, None)
-    _said(lambda: undo.undo(by=viewer, change=change))
+    with states.trying():
+        done(undo.undo(by=viewer, change=change))
 
 
 def restore(noun: Noun, record_id: UUID, entry: int) -> None:
     """For a callback: gives the record back what the entry of its history took, and says so above the page."""
     viewer = identity.viewer()
-    _said(lambda: undo.restore(by=viewer, noun=noun, record_id=record_id, entry=entry))
+    with states.trying():
+        done(undo.restore(by=viewer, noun=noun, record_id=record_id, entry=entry))
 
 
 def done(what: Done) -> None:
     """For a callback: the page says what was done, with the way back."""
     st.session_state[_DONE] = what
-
-
-def _said(change: Callable[[], Done]) -> None:
-    try:
-        done(change())
-    except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)
-    except Exception:  # noqa: BLE001  (the last resort)
-        st.session_state["outcome"] = False, states.logged()
 
 
 def _draft_strip(draft: Any, viewer: Viewer) -> None:

@@ -11,7 +11,6 @@ from app.commands import outbox as commands
 from app.components import drawer, letter, metrics, states, templates
 from app.components.markdown import literal
 from app.components.metrics import Metric
-from app.errors import Refused
 from app.viewer import Viewer
 from queries import templates as questions
 
@@ -96,13 +95,11 @@ def _decisions(row: Any) -> None:
 
 def _retry(letter_id: str) -> None:
     viewer = identity.viewer()
-    try:
-        waits = commands.retry(by=viewer, ids=[UUID(letter_id)])
-    except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)
-    else:
-        said = "It waits for the next delivery." if waits else "It still can't be sent; it says why."
-        st.session_state["outcome"] = bool(waits), said
+    with states.trying():
+        if commands.retry(by=viewer, ids=[UUID(letter_id)]):
+            states.say("It waits for the next delivery.")
+        else:
+            states.say("It still can't be sent; it says why.", well=False)
 
 
 def _cancel(letter_id: str) -> None:

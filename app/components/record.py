@@ -168,7 +168,7 @@ def _more(viewer: Viewer, noun: Noun, stored: Stored) -> None:
     if noun.name == "document":
         documents.detail(viewer, UUID(stored["id"]))
     elif noun.name == "template":
-        templates.more(viewer, UUID(stored["id"]))
+        templates.more(viewer, stored)
 
 
 def _fields(viewer: Viewer, noun: Noun, stored: Stored, names: Mapping[str, str]) -> None:

@@ -209,7 +209,7 @@ def _save(sheet: Sheet, now: Rows, save: Save) -> None:
         saved = save(viewer, changes, key)
     except RowRefusals as refusal:
         sheet.refused = {str(row): sentences for row, sentences in refusal.rows.items()}
-        st.session_state["outcome"] = False, str(refusal)
+        states.say(str(refusal), well=False)
     except Refused as refusal:
         sheet.refused = {next(iter(changes)): by_field(refusal)} if len(changes) == 1 else {"": {"": str(refusal)}}
     else:

@@ -29,7 +29,7 @@ def _attempt(change: Callable[[], object], done: str, *, close: bool = False) ->
     except Refused as refusal:
         refusals.keep(refusal)
         return
-    st.session_state["outcome"] = True, done
+    states.say(done)
     if close:
         drawer.close()
     draw_again(BODY, RECORDS)

@@ -219,7 +219,7 @@ def _save(viewer: Viewer, stage_id: str, name: str, percent: int, follows: what_
     followed = formats.counted(saved.opportunities, "open opportunity followed", "open opportunities followed")
     effect = charts.signed(saved.effect, viewer.organisation.report_currency)
     sentence = f"{name} is at {percent} % now. {followed}: {effect} expected revenue."
-    st.session_state["outcome"] = True, sentence
+    states.say(sentence)
     offer_undo(saved.change_id, sentence)
     draw_again(BODY)
 

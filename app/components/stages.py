@@ -20,7 +20,6 @@ from app.components.markdown import literal
 from app.components.metrics import Metric
 from app.components.picture import Answer, Empty, Setting, behind, picture, table
 from app.components.review import SCREENFUL
-from app.errors import Refused
 from app.estimates import what_if
 from app.viewer import Viewer
 from queries.calibration import Horizon
@@ -339,13 +338,10 @@ def _undo_offer() -> None:
 def _undo(change_id: UUID) -> None:
     viewer = identity.viewer()
     st.session_state.pop(_OFFER, None)
-    try:
+    with states.trying():
         undone = commands.undo(by=viewer, change_id=change_id)
-    except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)
-        return
-    restored = formats.counted(undone.opportunities, "open opportunity has", "open opportunities have")
-    kept = f" {undone.kept:,} that were changed since keep what they have." if undone.kept else ""
-    st.session_state["outcome"] = True, f"Undone. {restored} what they had before.{kept}"
-    for key in [key for key in st.session_state if str(key).startswith("stages.seen.")]:
-        del st.session_state[key]
+        restored = formats.counted(undone.opportunities, "open opportunity has", "open opportunities have")
+        kept = f" {undone.kept:,} that were changed since keep what they have." if undone.kept else ""
+        states.say(f"Undone. {restored} what they had before.{kept}")
+        for key in [key for key in st.session_state if str(key).startswith("stages.seen.")]:
+            del st.session_state[key]

@@ -32,14 +32,25 @@ def filtered_to_nothing(filters: str, key: str, address: Address = scope_bar.ADD
 
 def attempt(change: Callable[[], None], done: str) -> None:
     """For a callback: makes the change; the next `outcome` says that it is done, or why not."""
-    try:
+    with trying():
         change()
+        say(done)
+
+
+@contextmanager
+def trying() -> Iterator[None]:
+    """For a callback: the next `outcome` says what goes wrong in the block, and the block ends there."""
+    try:
+        yield
     except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)
+        say(str(refusal), well=False)
     except Exception:  # noqa: BLE001  (the last resort)
-        st.session_state["outcome"] = False, logged()
-    else:
-        st.session_state["outcome"] = True, done
+        say(_logged(), well=False)
+
+
+def say(sentence: str, *, well: bool = True) -> None:
+    """For a callback: the next `outcome` says this."""
+    st.session_state["outcome"] = well, sentence
 
 
 def outcome() -> None:
@@ -60,11 +71,10 @@ def failing_well(place: str) -> Iterator[None]:
     except Refused as refusal:
         _failed(str(refusal), place)
     except Exception:  # noqa: BLE001  (the last resort)
-        _failed(logged(), place)
+        _failed(_logged(), place)
 
 
-def logged() -> str:
-    """Logs the exception that is being handled; returns the sentence for people, with its id."""
+def _logged() -> str:
     error_id = secrets.token_hex(4)
     _log.exception("error %s", error_id)
     return f"Something went wrong here that should not. Nothing was lost. Tell whoever runs this: error {error_id}."

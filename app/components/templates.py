@@ -1,9 +1,8 @@
-"""What a template has beyond its fields: what may stand in it, how it reads for somebody real, and its copies."""
+"""What a template has beyond its fields: what may stand in it, and how it reads for somebody real."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pandas as pd
 import streamlit as st
@@ -11,13 +10,11 @@ import streamlit as st
 from app import identity
 from app.cache import asking
 from app.commands import templates as commands
-from app.components import editing, letter, states
+from app.components import letter, states
 from app.components.markdown import literal
-from app.errors import Refused
 from app.fields import Field
 from app.forms import inputs
 from app.viewer import Viewer
-from queries import record as records
 from queries import templates as questions
 from queries.templates import VARIABLES
 
@@ -32,26 +29,10 @@ def aids(viewer: Viewer, given: Mapping[str, Any], key: str = "aids") -> None:
     _preview(viewer, given, key)
 
 
-def more(viewer: Viewer, template_id: UUID) -> None:
-    """On a template's own page: how it reads for a real organizer, and a copy of it."""
-    with asking(viewer) as ask:
-        found = ask(records.one, "template", template_id)
-    if found.empty:
-        return
+def more(viewer: Viewer, stored: Mapping[str, Any]) -> None:
+    """On a template's own page: how it reads for a real organizer."""
     with st.container(border=True, key="card-preview"):
-        _preview(viewer, json.loads(found["record"].iloc[0]), "preview")
-        if viewer.role == "admin":
-            token = st.session_state.setdefault(f"copy.{template_id}", uuid4())
-            st.button("Make a copy", icon=":material/content_copy:", key="template.copy", on_click=_copy,
-                      args=(template_id, token))  # fmt: skip
-
-
-def _copy(template_id: UUID, token: UUID) -> None:
-    try:
-        editing.done(commands.duplicate(by=identity.viewer(), template_id=template_id, key=token))
-    except Refused as refusal:
-        st.session_state["outcome"] = False, str(refusal)
-    st.session_state.pop(f"copy.{template_id}", None)  # the next click makes another one
+        _preview(viewer, stored, "preview")
 
 
 def _preview(viewer: Viewer, given: Mapping[str, Any], key: str) -> None:
