@@ -4,11 +4,17 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Connection
 
 from tests import scored
-from tests.browser.conftest import Dashboard, assert_every_chart_has_a_name, assert_nothing_sticks_out, at_rest
+from tests.browser.conftest import (
+    Dashboard,
+    assert_every_chart_has_a_name,
+    assert_nothing_sticks_out,
+    at_rest,
+    drawer_of,
+)
 from tests.tables import id_of
 
 
@@ -24,22 +30,10 @@ def drawn(page: Page) -> None:
     at_rest(page)
 
 
-def click(mark: Locator) -> None:
-    """Clicks where a chart has drawn the mark; Plotly lays its own surface above, which is not in the way."""
-    for _ in range(5):
-        expect(mark).to_be_visible()
-        try:
-            return mark.click(force=True)
-        except Error:  # drawn anew between the look and the click
-            continue
-    raise AssertionError("the chart never came to rest")
-
-
 def test_a_point_opens_the_wins_that_its_value_is_made_of(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max", "/health")
     drawn(page)
-    click(page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first)
-    drawer = page.get_by_role("dialog")
+    drawer = drawer_of(page, page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first)
     expect(drawer.get_by_role("heading", name="Acme Conferences")).to_be_visible()
     expect(drawer).to_contain_text("CA$1,400.03 won in 12 months × 60.0\N{NO-BREAK SPACE}%")
     expect(drawer).to_contain_text("= CA$840.02 at risk")
@@ -53,8 +47,7 @@ def test_a_bar_opens_its_accounts_and_they_add_up_to_it(page: Page, dashboard: D
     bars = page.locator(".st-key-card-levels .trace.bars .point path")
     expect(page.locator(".st-key-card-levels")).to_contain_text("CA$840 of CA$1.40K")
     for _ in range(2):  # and again after it was closed: nothing stays selected
-        click(bars.nth(0))
-        drawer = page.get_by_role("dialog")
+        drawer = drawer_of(page, bars.nth(0))
         expect(drawer).to_contain_text(
             "2\N{NO-BREAK SPACE}organizers · CA$1,400.03 won in 12 months · CA$840.02 at risk"
         )
@@ -69,8 +62,7 @@ def test_a_part_of_a_segment_opens_the_organizers_that_it_counts(
     drawn(page)
     arts = page.locator(".st-key-card-distribution .trace.bars").first.locator(".point path").first
     expect(page.locator(".st-key-card-distribution")).to_contain_text("■ 2")
-    click(arts)
-    drawer = page.get_by_role("dialog")
+    drawer = drawer_of(page, arts)
     expect(drawer.get_by_role("heading", name="arts: health 0 to 34")).to_be_visible()
     expect(drawer).to_contain_text("2\N{NO-BREAK SPACE}organizers · CA$1,400.03 won in 12 months")
 
@@ -78,8 +70,7 @@ def test_a_part_of_a_segment_opens_the_organizers_that_it_counts(
 def test_a_cell_of_retention_opens_its_newcomers(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max", "/health")
     drawn(page)
-    click(page.locator(".st-key-card-retention .point path").first)
-    drawer = page.get_by_role("dialog")
+    drawer = drawer_of(page, page.locator(".st-key-card-retention .point path").first)
     expect(drawer).to_contain_text("3\N{NO-BREAK SPACE}newcomers · 3 kept 0\N{NO-BREAK SPACE}quarters later")
 
 
@@ -99,8 +90,8 @@ def test_an_account_leads_to_its_own_page_and_back(page: Page, dashboard: Dashbo
 def test_a_drawer_leads_to_the_organizer_s_page(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "max", "/health")
     drawn(page)
-    click(page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first)
-    page.get_by_role("dialog").get_by_role("link", name="Open the organizer's page").click()
+    drawer = drawer_of(page, page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first)
+    drawer.get_by_role("link", name="Open the organizer's page").click()
     expect(page.get_by_role("heading", name="Acme Conferences")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
