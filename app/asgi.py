@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import database, identity
 from app.components import freshness
 from app.errors import Refused
+from app.settings import is_loopback
 from app.site_map import FIRST, first_page
 
 _LOCKED = Path(__file__).with_name("locked.html")
@@ -175,7 +176,7 @@ def _is_ours(host: str) -> bool:
         name = urlsplit(f"//{host}").hostname
     except ValueError:
         return False
-    return name is not None and identity.is_loopback(name)
+    return name is not None and is_loopback(name)
 
 
 # The application ----------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from uuid import UUID
 
 import streamlit as st
@@ -19,7 +18,7 @@ from sqlalchemy import Boolean, Text, Uuid, column, select, table
 
 from app import database
 from app.errors import Misconfigured, NotAllowed
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 from app.viewer import Role, Viewer
 
 
@@ -172,11 +171,3 @@ def people() -> list[Person]:
     )
     with database.owning() as connection:
         return [Person(*row) for row in connection.execute(query)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server at this host."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

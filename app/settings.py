@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ class Settings:
                 migration_database_url=_checked("MIGRATION_DATABASE_URL", server.url("eventos_owner")),
                 is_embedded=True,
             )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server at this host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _secrets() -> dict[str, Any]:

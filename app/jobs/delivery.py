@@ -20,7 +20,7 @@ from sqlalchemy import func
 
 from app import database
 from app.errors import Misconfigured, Unavailable
-from app.identity import is_loopback
+from app.settings import is_loopback
 from queries.vocabulary import contacts, outbox
 
 Progress = Callable[[str, float], object]

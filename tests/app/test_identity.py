@@ -85,13 +85,3 @@ def test_a_signature_counts_for_one_start_and_one_purpose() -> None:
     assert LocalSignIn("another", port=8501).unsign("person", signed) is None
     for forged in ("", "somebody", "somebody.", signed + "x", signed.replace("somebody", "me")):
         assert ours.unsign("person", forged) is None
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-def test_this_machine_is(host: str) -> None:
-    assert identity.is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.com", "localhost.example.com", ""])  # noqa: S104
-def test_anything_else_is_not(host: str) -> None:
-    assert not identity.is_loopback(host)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import Misconfigured
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 
 Write = Callable[[str], Path]
 
@@ -88,3 +88,13 @@ def test_files_lie_in_a_directory_or_in_a_bucket(home: Path, monkeypatch: pytest
         monkeypatch.setenv("EVENTOS_FILES", place)
         with pytest.raises(Misconfigured, match="may be a directory or s3://bucket/prefix"):
             Settings.load()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+def test_this_machine_is(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.com", "localhost.example.com", ""])  # noqa: S104
+def test_anything_else_is_not(host: str) -> None:
+    assert not is_loopback(host)
