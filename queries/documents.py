@@ -1,21 +1,15 @@
 """One document: what it is, its other versions, and who may have signed it. The questions know no scope."""
 
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
 
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Statement, question
 from queries.units import count, flag, identifier, moment, text
 
 _uploader, _signer = v.profiles.alias("uploader"), v.profiles.alias("signer")
-
-
-def _name(person: sa.FromClause, who: ColumnElement[Any]) -> ColumnElement[str]:
-    """Their name; the names of those who left are for executives and admins."""
-    return sa.case((who.is_(None), None), else_=sa.func.coalesce(person.c.full_name, "(former colleague)"))
 
 
 def _with_people() -> sa.FromClause:
@@ -58,8 +52,8 @@ def document(document_id: UUID) -> Statement:
             papers.c.version,
             papers.c.is_signed,
             papers.c.signed_at,
-            _name(_signer, papers.c.signed_by).label("signed_by"),
-            _name(_uploader, papers.c.uploaded_by).label("uploaded_by"),
+            scoped.name_of(papers.c.signed_by, _signer, nobody=None).label("signed_by"),
+            scoped.name_of(papers.c.uploaded_by, _uploader, nobody=None).label("uploaded_by"),
             papers.c.uploaded_by.label("uploader_id"),
             papers.c.created_at.label("uploaded_at"),
             papers.c.organizer_id,
@@ -99,8 +93,8 @@ def versions(document_id: UUID) -> Statement:
             papers.c.file_size.label("size"),
             papers.c.is_signed,
             papers.c.signed_at,
-            _name(_signer, papers.c.signed_by).label("signed_by"),
-            _name(_uploader, papers.c.uploaded_by).label("uploaded_by"),
+            scoped.name_of(papers.c.signed_by, _signer, nobody=None).label("signed_by"),
+            scoped.name_of(papers.c.uploaded_by, _uploader, nobody=None).label("uploaded_by"),
             papers.c.created_at.label("uploaded_at"),
         )
         .select_from(_with_people().join(this, sa.and_(*same)))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, ColumnElement, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Statement, question
 from queries.units import count, flag, identifier, moment, text
@@ -147,8 +148,8 @@ def changes(asked: Changes, most: int, skip: int = 0) -> Statement:
     last = v.audit.alias("last")
     return (
         sa.select(
-            done.c.transaction_id.label("change"), last.c.occurred_at.label("at"), _who(last).label("who"),
-            _is_mine(last).label("is_mine"),
+            done.c.transaction_id.label("change"), last.c.occurred_at.label("at"),
+            scoped.actor_name(last.c.actor).label("who"), _is_mine(last).label("is_mine"),
             done.c.records, done.c.what, sa.case((done.c.records == 1, _name_of(last))).label("record"),
             last.c.reason.label("why"), _is_undone(last).label("is_undone"),
         )
@@ -180,7 +181,7 @@ def _told(entry: Any, changed: Any) -> list[ColumnElement[Any]]:
         entry.c.id.label("entry"),
         entry.c.transaction_id.label("change"),
         entry.c.occurred_at.label("at"),
-        _who(entry).label("who"),
+        scoped.actor_name(entry.c.actor).label("who"),
         _is_mine(entry).label("is_mine"),
         entry.c.verb,
         changed.c.key.label("field"),
@@ -189,13 +190,6 @@ def _told(entry: Any, changed: Any) -> list[ColumnElement[Any]]:
         entry.c.reason.label("why"),
         _is_undone(entry).label("is_undone"),
     ]
-
-
-def _who(entry: Any) -> ColumnElement[str]:
-    return sa.case(
-        (entry.c.actor.is_(None), "(set-up or import)"),
-        else_=func.coalesce(v.profiles.c.full_name, "(former colleague)"),
-    )
 
 
 def _is_mine(entry: Any) -> ColumnElement[bool]:

@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy import ARRAY, Boolean, Column, ColumnElement, Uuid, func
 
 from app.fields import NOUNS, Field, Noun
+from queries import scoped
 from queries import vocabulary as v
 from queries.question import Question, Statement, question
-from queries.scoped import ids
 from queries.stages import stages
 from queries.units import Kind, Unit, count, flag, identifier, text
 
 REACHED: Final = 100_000  # rows that are counted, paged through and put into a file; who has more, narrows
+OFFERED: Final = ("currency", "person", "stage")  # kinds of fields whose choices are rows
 _EXCERPT: Final = 300  # letters of a long text in a list; a file has all of it
 _KINDS: Final[Mapping[str, Kind]] = {
     "amount": "amount",
@@ -32,7 +33,6 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "moment": "moment",
     "flag": "flag",
 }
-_FORMER: Final = "(former colleague)"  # rows of people who left are still there, their names only for those who see all
 _ADDRESS: Final = ("street", "city", "province", "postal_code", "country")
 
 
@@ -170,15 +170,22 @@ def count_of(noun: Noun) -> Question[Any]:
 
 
 @question(kind=text("Kind"), key=identifier("Value"), label=text("Label"))
-def offered() -> Statement:
-    """What filters offer beside the choices of the fields: stages in their order, people who work here, currencies."""
+def offered(kinds: tuple[str, ...]) -> Statement:
+    """What filters of the kinds (of OFFERED) offer: stages in their order, people who work here, currencies in use."""
     people = v.profiles.c
     used = sa.select(v.opportunities.c.currency).distinct().subquery("used")
+    every = {
+        "stage": (stages.c.id, stages.c.name, stages.c.order_index),
+        "person": (people.user_id, people.full_name, sa.literal(0)),
+        "currency": (used.c.currency, used.c.currency, sa.literal(0)),
+    }
     parts = sa.union_all(
-        sa.select(sa.literal("stage").label("kind"), sa.cast(stages.c.id, sa.Text).label("key"),
-                  stages.c.name.label("label"), stages.c.order_index.label("place")),
-        sa.select(sa.literal("person"), sa.cast(people.user_id, sa.Text), people.full_name, sa.literal(0)),
-        sa.select(sa.literal("currency"), used.c.currency, used.c.currency, sa.literal(0)),
+        *(
+            sa.select(sa.literal(kind).label("kind"), sa.cast(key, sa.Text).label("key"), label.label("label"),
+                      place.label("place"))
+            for kind in kinds
+            for key, label, place in [every[kind]]
+        )
     ).subquery("offered")  # fmt: skip
     return sa.select(parts.c.kind, parts.c.key, parts.c.label).order_by(
         parts.c.kind, parts.c.place, func.lower(parts.c.label), parts.c.key
@@ -215,14 +222,14 @@ def _rows(noun: Noun, wanted: Wanted, found: sa.CTE | None) -> sa.Subquery:
 
 def _whose(noun: Noun, team: tuple[UUID, ...]) -> list[ColumnElement[bool]]:
     table, listing = noun.table, LISTINGS[noun.name]
-    mine = [table.c[listing.owner] == sa.any_(ids(team))] if listing.owner else []
+    mine = [table.c[listing.owner] == sa.any_(scoped.ids(team))] if listing.owner else []
     if not listing.with_organizer:
         return mine
-    own = sa.select(v.organizers.c.id).where(v.organizers.c.assigned_to == sa.any_(ids(team)))
+    own = sa.select(v.organizers.c.id).where(v.organizers.c.assigned_to == sa.any_(scoped.ids(team)))
     theirs: ColumnElement[bool] = table.c.organizer_id.in_(own)
     if listing.owner:
         owner = table.c[listing.owner]
-        theirs = sa.and_(theirs, sa.or_(owner.is_(None), owner != sa.all_(ids(team))))
+        theirs = sa.and_(theirs, sa.or_(owner.is_(None), owner != sa.all_(scoped.ids(team))))
     return [*mine, theirs]
 
 
@@ -309,7 +316,7 @@ def _reference(field: Field, source: sa.Subquery) -> _Reference | None:
     column = source.c[field.name]
     if field.kind == "person":
         people = v.profiles.alias(field.name)
-        name = sa.case((column.is_(None), None), else_=func.coalesce(people.c.full_name, _FORMER))
+        name = scoped.name_of(column, people, nobody=None)
         return _Reference(people, people.c.user_id == column, name, func.app.fold(name))
     if field.kind == "stage":
         stage = stages.alias(field.name)

@@ -104,10 +104,18 @@ def closings(scope: Scope, start: date, end: date) -> sa.Subquery:
 
 
 def name_of(
-    person: ColumnElement[Any], profiles: sa.FromClause = v.profiles, nobody: str = NOBODY
+    person: ColumnElement[Any], profiles: sa.FromClause = v.profiles, nobody: str | None = NOBODY
 ) -> ColumnElement[str]:
-    """What a person of this id is called, where their row of `profiles` is joined; `nobody` without an id."""
+    """What a person of this id is called, where their row of `profiles` is joined; `nobody` without an id.
+
+    Rows of people who left are still there, their names only for those who see all.
+    """
     return sa.case((person.is_(None), nobody), else_=func.coalesce(profiles.c.full_name, FORMER_COLLEAGUE))
+
+
+def actor_name(person: ColumnElement[Any]) -> ColumnElement[str]:
+    """What whoever made a change is called, where their row of the profiles is joined."""
+    return name_of(person, nobody="(set-up or import)")
 
 
 def deal_name() -> sa.Label[str]:

@@ -262,7 +262,8 @@ def _every_change() -> sa.CompoundSelect[*tuple[Any, ...]]:
     of_versions = (
         sa.select(
             changes.c.id.label("change_id"), versions.c.valid_from.label("at"), versions.c.name.label("stage"),
-            versions.c.color, _who(versions.c.changed_by).label("who"), _what(versions).label("what"), *told,
+            versions.c.color, scoped.actor_name(versions.c.changed_by).label("who"),
+            _what(versions).label("what"), *told,
         )
         .select_from(
             versions.outerjoin(
@@ -273,7 +274,7 @@ def _every_change() -> sa.CompoundSelect[*tuple[Any, ...]]:
     now = history.alias("now")
     of_followers = (
         sa.select(
-            changes.c.id, changes.c.made_at, now.c.name, now.c.color, _who(changes.c.made_by),
+            changes.c.id, changes.c.made_at, now.c.name, now.c.color, scoped.actor_name(changes.c.made_by),
             func.format("%s %% again", changes.c.probability), *told,
         )
         .select_from(
@@ -295,7 +296,7 @@ def _every_change() -> sa.CompoundSelect[*tuple[Any, ...]]:
     nothing = [sa.cast(sa.null(), kind) for kind in (Uuid, Text, Integer, v.Money, Boolean, Boolean)]
     of_the_rest = (
         sa.select(
-            nothing[0], audit.c.occurred_at, stages.c.name, stages.c.color, _who(audit.c.actor),
+            nothing[0], audit.c.occurred_at, stages.c.name, stages.c.color, scoped.actor_name(audit.c.actor),
             sa.case((has_actions, "automatic actions"), else_="description"), audit.c.reason, *nothing[1:],
         )
         .select_from(
@@ -304,10 +305,6 @@ def _every_change() -> sa.CompoundSelect[*tuple[Any, ...]]:
         .where(audit.c.verb == "update", sa.or_(has_actions, func.jsonb_exists(audit.c.new, "description")))
     )  # fmt: skip
     return sa.union_all(of_versions, of_followers, of_the_rest)
-
-
-def _who(person: ColumnElement[Any]) -> ColumnElement[str]:
-    return scoped.name_of(person, nobody="(set-up or import)")
 
 
 def _what(version: sa.Subquery) -> ColumnElement[str]:

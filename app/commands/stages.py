@@ -156,7 +156,7 @@ class _Change:
 def _refuse_unless_on_top(db: sa.Connection, by: Viewer, done: Any, stage: Any) -> None:
     undoing = changes.alias("undoing")
     stands = sa.not_(sa.exists().where(undoing.c.undoes == changes.c.id))
-    taken_back = db.execute(_named(sa.select(changes).where(changes.c.undoes == done.id))).first()
+    taken_back = db.execute(_named(sa.select(changes).where(changes.c.undoes == done.id), changes.c.made_by)).first()
     if taken_back:
         raise Conflict(f"{taken_back.who} has undone this already, on {_at(taken_back.made_at, by)}.")
     later = db.execute(
@@ -164,7 +164,8 @@ def _refuse_unless_on_top(db: sa.Connection, by: Viewer, done: Any, stage: Any) 
             sa.select(changes)
             .where(changes.c.stage_id == done.stage_id, changes.c.made_at > done.made_at, changes.c.undoes.is_(None))
             .where(stands)
-            .order_by(changes.c.made_at.desc())
+            .order_by(changes.c.made_at.desc()),
+            changes.c.made_by,
         )
     ).first()
     if later:
@@ -179,10 +180,10 @@ def _refuse_unless_on_top(db: sa.Connection, by: Viewer, done: Any, stage: Any) 
         )
 
 
-def _named(statement: Any) -> Any:
+def _named(statement: Any, person: sa.ColumnElement[Any]) -> Any:
     people = v.profiles.alias("people")
     return statement.add_columns(sa.func.coalesce(people.c.full_name, "Somebody").label("who")).outerjoin(
-        people, people.c.user_id == changes.c.made_by
+        people, people.c.user_id == person
     )
 
 
@@ -343,10 +344,9 @@ def _locked(db: sa.Connection, by: Viewer, stage_id: UUID, version: int, **wante
 
 
 def _refuse_clash(db: sa.Connection, by: Viewer, stage: Any, since: int, wanted: Mapping[str, Any]) -> None:
-    people, audit = v.profiles, v.audit
+    audit = v.audit
     edits = db.execute(
-        sa.select(audit, sa.func.coalesce(people.c.full_name, "Somebody").label("who"))
-        .outerjoin(people, people.c.user_id == audit.c.actor)
+        _named(sa.select(audit), audit.c.actor)
         .where(audit.c.table_name == "crm_pipeline_stages", audit.c.record_id == stage.id, audit.c.verb == "update")
         .order_by(audit.c.id.desc())
         .limit(since)  # one for each version

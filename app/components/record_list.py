@@ -130,7 +130,8 @@ def read(viewer: Viewer, noun: Noun) -> List:
         parameters = list_choice.address(noun).parameters(lambda: saved_views.default_query(views))
         named = list_choice.named_in(noun, parameters)
         names = _by_kind(ask(names_of, named)) if named else {}
-        offer = Offer.of(noun, _by_kind(ask(records.offered)) | names)
+        kinds = tuple(kind for kind in records.OFFERED if any(it.kind == kind for it in list_choice.filters(noun)))
+        offer = Offer.of(noun, (_by_kind(ask(records.offered, kinds)) if kinds else {}) | names)
         chosen = list_choice.chosen(viewer, noun, offer, parameters)
         total = int(ask(records.count_of(noun), chosen.wanted)["rows"].iloc[0])
         number = min(chosen.page, max(1, -(-min(total, REACHED) // chosen.size)))

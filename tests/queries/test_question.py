@@ -116,6 +116,7 @@ def arguments(asked: Question[Any], scope: Scope) -> dict[str, Any]:
         "most": 5,
         "form": NASTY,
         "noun": "opportunity",
+        "kinds": ("currency", "person", "stage"),
         "ids": [id_of("Gala")],
         "references": [("opportunity", str(id_of("Gala"))), ("person", str(UUID(int=1)))],
         "words": NASTY,
