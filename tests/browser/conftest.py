@@ -3,6 +3,7 @@
 Here `owner`, `given` and `reading_as` work on the dashboard's own database.
 """
 
+import io
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, Playwright, expect, sync_playwright
+from reportlab.pdfgen.canvas import Canvas
 
 from app import embedded
 from app.settings import Settings
@@ -77,6 +79,15 @@ def assert_every_chart_has_a_name(page: Page) -> None:
     """Those who don't see a chart hear what it is."""
     for chart in page.get_by_test_id("stPlotlyChart").all():
         assert chart.get_attribute("aria-label")
+
+
+def proposal() -> bytes:
+    """A PDF of one page."""
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    canvas.drawString(80, 700, "Offer for the gala")
+    canvas.save()
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

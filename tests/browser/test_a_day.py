@@ -1,24 +1,12 @@
 """A day with the records, end to end: what a rep does with them, and what an admin does when somebody has left."""
 
-import io
 import re
 
 from playwright.sync_api import Page, expect
-from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import Connection
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, proposal
 from tests.tables import given, id_of
-
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
-
-
-def proposal() -> bytes:
-    file = io.BytesIO()
-    canvas = Canvas(file)
-    canvas.drawString(80, 700, "Offer for the gala")
-    canvas.save()
-    return file.getvalue()
 
 
 def find(page: Page, words: str, name: str) -> None:

@@ -11,7 +11,6 @@ from tests.tables import id_of
 
 Given = Callable[[Connection, str, str], None]
 EVIL = "<img src=x onerror=alert(1)> **b**"
-expect.set_options(timeout=60_000)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """What only a browser shows of documents: choosing a file, the preview under our headers, and the download."""
 
-import io
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import Connection
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, proposal
 from tests.tables import given, id_of
 
 _IS_DRAWN = (
@@ -15,19 +13,11 @@ _IS_DRAWN = (
 )
 
 
-def offer() -> bytes:
-    file = io.BytesIO()
-    canvas = Canvas(file)
-    canvas.drawString(80, 700, "Offer for the gala")
-    canvas.save()
-    return file.getvalue()
-
-
 def test_a_proposal_is_uploaded_looked_at_and_taken_away(page: Page, dashboard: Dashboard, owner: Connection) -> None:
     given(owner, "crm_organizers", """
         id   | company_name | assigned_to
         acme | Acme         | rita""")  # fmt: skip
-    content = offer()
+    content = proposal()
     dashboard.sign_in(page, "rita", f"/organizer?id={id_of('acme')}")
     page.get_by_role("button", name="Upload a document").click()
     drawer = page.get_by_role("dialog")

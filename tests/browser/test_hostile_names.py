@@ -20,8 +20,6 @@ from tests import one_of_each, scored
 from tests.browser.conftest import Dashboard, drawer_of
 from tests.tables import id_of
 
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
-
 NAMES = [page.name for pages in GROUPS.values() for page in pages]
 RECORDS = [
     f"{page}?id={id_of(noun)}"

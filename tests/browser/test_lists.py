@@ -10,8 +10,6 @@ from sqlalchemy import Connection
 from tests.browser.conftest import Dashboard
 from tests.tables import given
 
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
-
 
 def test_search_leads_to_a_list_and_to_records(page: Page, dashboard: Dashboard, owner: Connection) -> None:
     given(

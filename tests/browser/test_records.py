@@ -11,8 +11,6 @@ from sqlalchemy import Connection
 from tests.browser.conftest import Dashboard, at_rest
 from tests.tables import id_of
 
-expect.set_options(timeout=60_000)  # a fresh browser loads 3 MB of scripts on a machine that is busy with other tests
-
 Given = Callable[[Connection, str, str], None]
 
 
