@@ -27,8 +27,10 @@ def forget() -> None:
 
 def at(field: str = "") -> None:
     """Where the field's sentence stands, if there is one; without a field, that of the whole."""
-    if sentence := st.session_state.get(_REFUSED, {}).get(field):
-        st.error(literal(sentence), icon=":material/error:")
+    # Its place is there without it too: fields that move down are built anew, and lose what is being typed into them.
+    with st.container():
+        if sentence := st.session_state.get(_REFUSED, {}).get(field):
+            st.error(literal(sentence), icon=":material/error:")
 
 
 def named() -> list[str]:

@@ -140,8 +140,7 @@ def edit(stage_id: str) -> None:
 def _actions(it: Mapping[str, Any], stage: Any, templates: list[str]) -> None:
     actions: list[dict[str, Any]] = json.loads(stage.auto_actions)
     st.markdown("**When an opportunity comes in**")
-    if not actions:
-        st.caption("Nothing is done by itself.")
+    done_by_itself = st.container()
 
     def set_to(wanted: list[dict[str, Any]]) -> None:
         _attempt(lambda: commands.set_actions(**it, actions=wanted), f"{stage.stage} is changed.")
@@ -153,11 +152,14 @@ def _actions(it: Mapping[str, Any], stage: Any, templates: list[str]) -> None:
         days, subject = st.session_state["action.days"], st.session_state["action.subject"]
         set_to([*actions, {"action": "create_task", "subject": subject, "days": days}])
 
-    for place, action in enumerate(actions):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(_said(action), width="stretch")
-            st.button("", icon=":material/delete:", help="Remove", type="tertiary", key=f"action.{place}.remove",
-                      on_click=set_to, args=([*actions[:place], *actions[place + 1 :]],))  # fmt: skip
+    with done_by_itself:
+        for place, action in enumerate(actions):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(_said(action), width="stretch")
+                st.button("", icon=":material/delete:", help="Remove", type="tertiary", key=f"action.{place}.remove",
+                          on_click=set_to, args=([*actions[:place], *actions[place + 1 :]],))  # fmt: skip
+        if not actions:
+            st.caption("Nothing is done by itself.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Send an email", templates, key="action.template", placeholder="No template yet",
                      disabled=not templates)  # fmt: skip
