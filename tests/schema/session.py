@@ -115,6 +115,18 @@ class Session(Statements):
         yield
         self.become_owner()
 
+    def use_only(self, index: str) -> None:
+        """Nothing else finds the table's rows from here on: what is chosen does not hang on other tests' dead rows."""
+        with self.superuser():
+            for setting in ("enable_seqscan = off", "enable_bitmapscan = off"):
+                self.run(f"set local {setting}")
+            others = self.rows(
+                "select indexrelid::regclass from pg_index where indrelid = (select indrelid from pg_index"
+                " where indexrelid = %s::regclass) and indexrelid <> %s::regclass"
+                " and not exists (select from pg_constraint where conindid = indexrelid)", index, index)  # fmt: skip
+            for (other,) in others:
+                self.run(f"drop index {other}")
+
     def _in_words(self, table: str, values: Mapping[str, object]) -> list[object]:
         types = _types(self, table)
         return [
