@@ -1,11 +1,11 @@
 """Records changed by hand: what only a browser shows."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 from sqlalchemy import Connection
 
 from tests.browser.conftest import Dashboard, at_rest
@@ -22,15 +22,6 @@ def company(owner: Connection, given: Given) -> Connection:
         gala | acme         | Gala | Proposal | 1000  | rita
     """)  # fmt: skip
     return owner
-
-
-@pytest.fixture
-def another(browser: Browser) -> Iterator[Page]:
-    """A second person's browser."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="America/Toronto")
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
 
 
 def deal(owner: Connection) -> Any:

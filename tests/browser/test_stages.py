@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Connection
 
 from tests import misjudged
@@ -85,20 +85,18 @@ def test_a_value_is_tried_saved_and_taken_back(page: Page, dashboard: Dashboard,
 
 
 def test_two_admins_at_once_see_both_values(
-    page: Page, browser: Browser, dashboard: Dashboard, company: Connection
+    page: Page, another: Page, dashboard: Dashboard, company: Connection
 ) -> None:
     company.exec_driver_sql("update crm_user_roles set role = 'admin' where user_id = %s", (PERSONAS["eve"].id,))
-    other = browser.new_context().new_page()
-    other.set_default_timeout(60_000)
     dashboard.sign_in(page, "ada", "/stages")
-    dashboard.sign_in(other, "eve", "/stages")
-    for each, steps, reason in ((page, -10, "Mine"), (other, 10, "Hers")):
+    dashboard.sign_in(another, "eve", "/stages")
+    for each, steps, reason in ((page, -10, "Mine"), (another, 10, "Hers")):
         drawn(each)
         slide(each, "Proposal", steps)
         expect(save(each, 50 + steps)).to_be_visible()
         because(each, reason)
-    save(other, 60).click()
-    expect(other.locator(".st-key-card-offer")).to_be_visible()
+    save(another, 60).click()
+    expect(another.locator(".st-key-card-offer")).to_be_visible()
     # What Ada has typed and moved is still there, beside what Eve has saved.
     card = page.locator(".st-key-card-value")
     expect(card).to_contain_text(f"Somebody else has set it to 60{NBSP}% meanwhile; you have 40{NBSP}%.")
@@ -109,7 +107,6 @@ def test_two_admins_at_once_see_both_values(
     save(page, 40).click()
     expect(page.locator(".st-key-card-offer")).to_contain_text("Proposal is at 40 % now.")
     assert default_of(company, "Proposal") == 40
-    other.context.close()
 
 
 def test_a_manager_reads_and_has_nothing_to_change_with(page: Page, dashboard: Dashboard, company: Connection) -> None:
