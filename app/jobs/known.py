@@ -219,11 +219,11 @@ def _activities(connection: Connection, calendar: Calendar, numbers: columns.Col
 # Opportunities -------------------------------------------------------------------------------------------
 
 
-def opportunities(connection: Connection, calendar: Calendar, now: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def opportunities(connection: Connection, calendar: Calendar) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The opportunities that were open on past days, with what came of them, and those that are open now.
 
-    As `estimates.win` takes them. Those open now also have organizer_id, stage and has_next_step. `now` has
-    the organizers' `id` and `health` of today.
+    As `estimates.win` takes them. Those open now also have organizer_id, stage and has_next_step; their health is the
+    last one that was written.
     """
     first = v.opportunity_history
     count = connection.scalar(sa.select(func.count()).select_from(v.opportunities)) or 0
@@ -252,7 +252,6 @@ def opportunities(connection: Connection, calendar: Calendar, now: pd.DataFrame)
         frame["closed"] = frame["opportunity_id"].map(following["closed"]).astype(float)
         frames.append(frame)
     today = _open_on(connection, calendar, calendar.today, usual, lambda deals: deals.c.valid_to.is_(None))
-    today["health"] = today["organizer_id"].map(now.set_index("id")["health"])
     return pd.concat(frames, ignore_index=True), today
 
 

@@ -9,8 +9,10 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -55,28 +57,25 @@ def run(progress: Progress = lambda _text, _share: None) -> dict[str, int]:
     Raises Unavailable where another refresh is at work.
     """
     is_last = threading.Event()
-    with database.owning() as alone, ThreadPoolExecutor(1) as beside:
+    with database.owning() as alone, ThreadPoolExecutor() as beside:
         if not alone.scalar(sa.select(func.pg_try_advisory_xact_lock(_ONE_AT_A_TIME))):
             raise Unavailable("Another refresh is at work. Nothing is lost: its scores are as good.")
         # Beside the scores, which do not need it: while the one computes, the other's rows are read or written.
         calibrating = beside.submit(_calibrate, lambda text, share: is_last.is_set() and progress(text, share))
         progress("Reading", 0.0)
-        with database.owning() as connection:
-            connection.execute(
-                sa.select(func.set_config("work_mem", "256MB", True), func.set_config("jit", "off", True))
-            )
+        with _reading() as connection:
             calendar = known.calendar(connection)
             _begin(connection, calendar)
-            scored, deals, cards = _computed(connection, calendar, progress)
-        steps = [*_batches(scored, _write_organizers), *_batches(deals, _write_opportunities)]
-        for number, (write, rows) in enumerate(steps):
-            progress("Writing", 0.5 + 0.5 * number / len(steps))
-            with database.owning() as connection:
-                write(connection, calendar, rows)
+            opportunities = beside.submit(_opportunities_of, calendar)  # half of all reading
+            scored, churn_card = _scored(connection, calendar, progress)
+        progress("Learning what is won", 0.35)
+        before, open_now = opportunities.result()
+        deals, win_card = _scored_opportunities(calendar, before, open_now, scored)
+        _write(beside, calendar, scored, deals, progress)
         is_last.set()
         calibrating.result()
         with database.owning() as connection:
-            _finish(connection, calendar, cards)
+            _finish(connection, calendar, {"churn": churn_card, "win": win_card})
         progress("Done", 1.0)
     return {"organizers": len(scored), "opportunities": len(deals)}
 
@@ -116,9 +115,21 @@ def told(card: dict[str, Any]) -> str:
 # Computing -----------------------------------------------------------------------------------------------
 
 
-def _computed(
-    connection: Connection, calendar: Calendar, progress: Progress
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, ReportCard]]:
+@contextmanager
+def _reading() -> Iterator[Connection]:
+    """For whoever reads all rows."""
+    with database.owning() as connection:
+        connection.execute(sa.select(func.set_config("work_mem", "256MB", True), func.set_config("jit", "off", True)))
+        yield connection
+
+
+def _opportunities_of(calendar: Calendar) -> tuple[pd.DataFrame, pd.DataFrame]:
+    with _reading() as connection:
+        return known.opportunities(connection, calendar)
+
+
+def _scored(connection: Connection, calendar: Calendar, progress: Progress) -> tuple[pd.DataFrame, ReportCard]:
+    """The organizers with all that is said of them, and how far the model behind it may be believed."""
     organizers = known.organizers(connection, calendar)
     past = known.past(connection, calendar, organizers["id"])
     progress("Learning who leaves", 0.2)
@@ -154,11 +165,16 @@ def _computed(
     }
     scored = organizers.assign(**columns)
     scored.loc[np.asarray(gone), "churn_risk"] = "high"
-    progress("Learning what is won", 0.35)
-    before, deals = known.opportunities(connection, calendar, scored)
-    win_model, win_card = win.learn(before, past.today)
-    chance, win_points = win.score(win_model, win_card, deals)
-    return scored, _told(deals, scored, chance, win_points, win_card), {"churn": churn_card, "win": win_card}
+    return scored, churn_card
+
+
+def _scored_opportunities(
+    calendar: Calendar, before: pd.DataFrame, open_now: pd.DataFrame, organizers: pd.DataFrame
+) -> tuple[pd.DataFrame, ReportCard]:
+    deals = open_now.assign(health=open_now["organizer_id"].map(organizers.set_index("id")["health"]).astype(float))
+    model, card = win.learn(before, calendar.number)
+    chance, points = win.score(model, card, deals)
+    return _told(deals, organizers, chance, points, card), card
 
 
 def _told(
@@ -197,12 +213,23 @@ def _dates(days: Any) -> list[dt.date | None]:
 
 # Writing -------------------------------------------------------------------------------------------------
 
-Write = Callable[[Connection, Calendar, pd.DataFrame], None]
 
+def _write(
+    beside: Executor, calendar: Calendar, organizers: pd.DataFrame, deals: pd.DataFrame, progress: Progress
+) -> None:
+    """Organizers beside opportunities: neither waits for a row of the other."""
+    total, done = max(1, len(organizers) + len(deals)), count(BATCH, BATCH)
 
-def _batches(rows: pd.DataFrame, write: Write) -> Iterator[tuple[Write, pd.DataFrame]]:
-    for start in range(0, len(rows), BATCH):
-        yield write, rows.iloc[start : start + BATCH]
+    def write(batch: Callable[[Connection, Calendar, pd.DataFrame], None], rows: pd.DataFrame) -> None:
+        for start in range(0, len(rows), BATCH):
+            with database.owning() as connection:
+                batch(connection, calendar, rows.iloc[start : start + BATCH])
+            progress("Writing", 0.5 + 0.5 * min(1.0, next(done) / total))
+
+    progress("Writing", 0.5)
+    both = [beside.submit(write, _write_organizers, organizers), beside.submit(write, _write_opportunities, deals)]
+    for written in both:
+        written.result()
 
 
 def _begin(connection: Connection, calendar: Calendar) -> None:

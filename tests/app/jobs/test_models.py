@@ -39,15 +39,14 @@ def test_nothing_tells_who_wins_in_exports_without_a_signal(
             schema.migrate(connection)
             importing.run(connection, format=mapping, directory=SHARED / name)
             calendar = Calendar(last_day, "America/Toronto", "USD")
-            organizers = known.organizers(connection, calendar).assign(health=50.0)
-            past, now = known.opportunities(connection, calendar, organizers)
+            past, now = known.opportunities(connection, calendar)
         doors.use(database)
     model, card = win.learn(past, calendar.number)
     assert card.n > 100
     assert len(now) > 100
     assert model is None, (card.auc, card.brier, card.brier_base, card.effects)
     assert card.reason
-    chance, points = win.score(model, card, now)
+    chance, points = win.score(model, card, now.assign(health=50.0))
     if np.isnan(card.base_rate):
         assert np.isnan(chance).all()
     else:
