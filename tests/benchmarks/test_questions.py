@@ -214,7 +214,8 @@ def medians(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, str], di
     for page, questions in PAGES.items():
         asked = {name: found[page, name] for name in questions if (page, name) in found}
         sums = {column: sum(times.get(column, 0) for times in asked.values()) for column in columns}
-        for name, times in ({"together": sums} if page != "Behind a click" and asked else {}) | asked.items():
+        together = {"together": sums} if page != "Behind a click" and asked else {}
+        for name, times in (together | asked).items():
             lines.append(f"| {page} | {name} | " + " | ".join(f"{times.get(each, 0):.0f}" for each in columns) + " |")
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print("\n".join(lines))  # noqa: T201
