@@ -7,114 +7,123 @@ with
 working as (
   select user_id from public.crm_profiles where is_active
 ),
-told as (
-  select id, company_name, assigned_to, status, (event_tally).entries, (event_tally).events,
+organizers as (  -- read once for all that is asked of them, as the open opportunities are
+  select id, company_name, assigned_to, status <> 'archived' as is_kept, (event_tally).entries, (event_tally).events,
     (event_tally).wrong_revenues, (event_tally).wrong_answers, (event_tally).unanswered
   from public.crm_organizers
+),
+open_deals as (
+  select id, name, organizer_id, assigned_to, stage_id, value, currency, expected_close_date
+  from public.crm_opportunities
+  where status = 'open'
 ),
 rated as (  -- from its first rate on a currency has one on every day
   select currency, min(first_day) as since from analytics.exchange_rates_over_time group by currency
 )
-select 'history_unreadable' as problem, 'crm_organizers' as table_name, told.id as record_id,
-  told.company_name as record, told.id as organizer_id, told.assigned_to as owner_id,
-  format('%s of %s entries are no event with a day', told.entries - told.events, told.entries) as detail,
+select 'history_unreadable' as problem, 'crm_organizers' as table_name, organizer.id as record_id,
+  organizer.company_name as record, organizer.id as organizer_id, organizer.assigned_to as owner_id,
+  format('%s of %s entries are no event with a day', organizer.entries - organizer.events, organizer.entries) as detail,
   null::date as first_day, null::date as next_day
-from told
-where told.events < told.entries
+from organizers as organizer
+where organizer.events < organizer.entries
 union all
-select 'history_amount', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
-  format('%s of %s entries', told.wrong_revenues, told.entries), null, null
-from told
-where told.wrong_revenues > 0
+select 'history_amount', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s of %s entries', organizer.wrong_revenues, organizer.entries), null, null
+from organizers as organizer
+where organizer.wrong_revenues > 0
 union all
-select 'satisfaction_wrong', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
-  format('%s of %s entries', told.wrong_answers, told.entries), null, null
-from told
-where told.wrong_answers > 0
+select 'satisfaction_wrong', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s of %s entries', organizer.wrong_answers, organizer.entries), null, null
+from organizers as organizer
+where organizer.wrong_answers > 0
 union all
-select 'satisfaction_missing', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
-  format('%s of %s events', told.unanswered, told.events), null, null
-from told
-where told.unanswered > 0 and told.status <> 'archived'
+select 'satisfaction_missing', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
+  format('%s of %s events', organizer.unanswered, organizer.events), null, null
+from organizers as organizer
+where organizer.unanswered > 0 and organizer.is_kept
 union all
-select 'won_without_events', 'crm_organizers', told.id, told.company_name, told.id, told.assigned_to,
+select 'won_without_events', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
   format('won %s, no event is known', deals.won), null, null
-from told
+from organizers as organizer
 cross join lateral (
-  select count(*) as won from public.crm_opportunities as deal where deal.organizer_id = told.id and deal.status = 'won'
+  select count(*) as won from public.crm_opportunities as deal where deal.organizer_id = organizer.id and deal.status = 'won'
 ) as deals
-where told.events = 0 and told.status <> 'archived' and deals.won > 0
-  and not exists (select from analytics.known_events as event where event.organizer_id = told.id)
+where organizer.events = 0 and organizer.is_kept and deals.won > 0
+  and not exists (select from analytics.known_events as event where event.organizer_id = organizer.id)
 union all
 select 'organizer_twice', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
   format('%s organizers bear this name', organizer.same), null, null
 from (
   select id, company_name, assigned_to, count(*) over (partition by trim(app.fold(company_name))) as same
-  from public.crm_organizers where status <> 'archived'
+  from organizers where is_kept
 ) as organizer
 where organizer.same > 1
 union all
 select 'no_contacts', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to, '', null, null
-from public.crm_organizers as organizer
-where organizer.status <> 'archived'
+from organizers as organizer
+where organizer.is_kept
   and not exists (select from public.crm_contacts as contact where contact.organizer_id = organizer.id)
 union all
 select 'no_decision_maker', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, organizer.assigned_to,
   format('none of %s', people.contacts), null, null
-from public.crm_organizers as organizer
+from organizers as organizer
 join (
   select organizer_id, count(*) as contacts from public.crm_contacts
   group by organizer_id having not bool_or(is_decision_maker)
 ) as people on people.organizer_id = organizer.id
-where organizer.status <> 'archived'
+where organizer.is_kept
 union all
 select 'organizer_without_owner', 'crm_organizers', organizer.id, organizer.company_name, organizer.id, null, '', null, null
-from public.crm_organizers as organizer
-where organizer.assigned_to is null and organizer.status <> 'archived'
+from organizers as organizer
+where organizer.assigned_to is null and organizer.is_kept
 union all
 select 'organizer_of_leaver', 'crm_organizers', organizer.id, organizer.company_name, organizer.id,
   organizer.assigned_to, '', null, null
-from public.crm_organizers as organizer
-where organizer.assigned_to not in (select user_id from working) and organizer.status <> 'archived'
+from organizers as organizer
+where organizer.assigned_to not in (select user_id from working) and organizer.is_kept
 union all
 select 'overdue', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
   format('expected %s', deal.expected_close_date), deal.expected_close_date + 1, null
-from public.crm_opportunities as deal
-where deal.status = 'open' and deal.expected_close_date is not null
+from open_deals as deal
+where deal.expected_close_date is not null
 union all
 select 'undated', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
-from public.crm_opportunities as deal
-where deal.status = 'open' and deal.expected_close_date is null
+from open_deals as deal
+where deal.expected_close_date is null
 union all
 select 'worthless', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
-from public.crm_opportunities as deal
-where deal.status = 'open' and deal.value = 0
+from open_deals as deal
+where deal.value = 0
 union all
 select 'open_without_rate', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
   format('%s %s', deal.currency, deal.value), null, rated.since
-from public.crm_opportunities as deal
+from open_deals as deal
 left join rated on rated.currency = deal.currency
-where deal.status = 'open'
 union all
 select 'closed_without_rate', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
   format('%s %s, %s on %s', deal.currency, deal.value, deal.status, deal.actual_close_date), null, null
-from public.crm_opportunities as deal
-left join rated on rated.currency = deal.currency
-where deal.status in ('won', 'lost') and coalesce(rated.since > deal.actual_close_date, true)
+from (
+  select closed.opportunity_id
+  from analytics.closed_opportunities as closed
+  left join rated on rated.currency = closed.currency
+  where closed.valid_to is null and closed.outcome in ('won', 'lost') and coalesce(rated.since > closed.closed_on, true)
+  offset 0  -- found from an index alone, and then looked up one by one: they are few
+) as lacking
+cross join lateral (select * from public.crm_opportunities where id = lacking.opportunity_id offset 0) as deal
 union all
 select 'opportunity_without_owner', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, null, '', null, null
-from public.crm_opportunities as deal
-where deal.status = 'open' and deal.assigned_to is null
+from open_deals as deal
+where deal.assigned_to is null
 union all
 select 'opportunity_of_leaver', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to, '', null, null
-from public.crm_opportunities as deal
-where deal.status = 'open' and deal.assigned_to not in (select user_id from working)
+from open_deals as deal
+where deal.assigned_to not in (select user_id from working)
 union all
 select 'stage_out_of_use', 'crm_opportunities', deal.id, deal.name, deal.organizer_id, deal.assigned_to,
   format('%s is %s', stage.name, case when stage.is_closed then 'a closed stage' else 'not active' end), null, null
-from public.crm_opportunities as deal
+from open_deals as deal
 join public.crm_pipeline_stages as stage on stage.id = deal.stage_id
-where deal.status = 'open' and (stage.is_closed or not stage.is_active)
+where (stage.is_closed or not stage.is_active)
 union all
 select 'activity_far_ahead', 'crm_activities', activity.id, activity.subject, activity.organizer_id, activity.user_id,
   format('dated %s', to_char(activity.activity_date, 'FMYYYY-MM-DD')), null, null
