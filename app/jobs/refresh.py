@@ -35,6 +35,9 @@ Progress = Callable[[str, float], object]
 BATCH: Final = 2_000
 """Rows of a transaction: a fraction of a second's work."""
 
+SENT_TWICE: Final = dt.timedelta(days=30)
+"""How long it is known what a form was saved as: no page is open for longer, to send it again."""
+
 _ONE_AT_A_TIME: Final = 0x45565246  # the advisory lock of whoever refreshes
 
 _organizers = sa.table(
@@ -360,6 +363,7 @@ def _finish(connection: Connection, calendar: Calendar, cards: dict[str, ReportC
         .values(finished_at=func.now())
         .where(v.refreshes.c.refreshed_on == calendar.today, v.refreshes.c.finished_at.is_(None))
     )
+    connection.execute(sa.delete(v.submissions).where(v.submissions.c.made_at < func.now() - SENT_TWICE))
     passed = (
         sa.select(func.array_agg(v.done_activities.c.contact_id.distinct()))
         .where(v.done_activities.c.happens_at > func.now() - dt.timedelta(days=2))

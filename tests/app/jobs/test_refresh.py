@@ -187,6 +187,24 @@ def test_two_refreshes_are_not_at_work_at_once(company: Connection) -> None:
             refresh.run()
 
 
+def test_forgets_forms_that_nobody_can_send_again(company: Connection) -> None:
+    given(
+        company,
+        "crm_submissions",
+        """
+        key   | user_id
+        new   | rita
+        month | rita
+        """,
+    )
+    company.exec_driver_sql("update crm_submissions set made_at = now() - interval '29 days'")
+    company.exec_driver_sql(
+        "update crm_submissions set made_at = now() - interval '31 days' where key = %s", (id_of("month"),)
+    )
+    refresh.run()
+    assert company.exec_driver_sql("select key from crm_submissions").scalars().all() == [id_of("new")]
+
+
 def test_people_work_on_beside_it(company: Connection, writing_as: ReadingAs) -> None:
     """An activity that is logged while its organizer is being scored is in the score when both are done."""
     with writing_as("rita") as db:
