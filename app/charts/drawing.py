@@ -42,9 +42,9 @@ def marks(x: Sequence[float | None], sentences: list[str], customdata: list[str]
     }
 
 
-def upright(size: int) -> dict[str, Any]:
-    """The marker of an upright stroke across a bar."""
-    return {"symbol": "line-ns", "size": size, "line": {"width": 3, "color": style.INK}}
+def upright() -> dict[str, Any]:
+    """The marker of an upright stroke across a bar, no higher than that: above it stands text."""
+    return {"symbol": "line-ns", "size": 15, "line": {"width": 3, "color": style.INK}}
 
 
 def moves(

@@ -319,7 +319,7 @@ def reach(owners: pd.DataFrame) -> Chart:
             drawing.bars(
                 frames.floats(owners["decision_makers_share"]), sentences, ids, marker={"color": style.ACCENT}
             ),
-            drawing.marks(frames.floats(owners["reached_share"]), sentences, ids, **drawing.upright(18)),
+            drawing.marks(frames.floats(owners["reached_share"]), sentences, ids, **drawing.upright()),
         ],
         xaxis=style.hidden_axis(range=[0, 1.005]),
         **style.rows(labels),

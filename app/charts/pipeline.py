@@ -81,7 +81,7 @@ def age_in_stage(stages: pd.DataFrame) -> Chart:
             drawing.bars(
                 frames.floats(stages["median_age_days"]), sentences, ids, marker={"color": stages["color"].tolist()}
             ),
-            drawing.marks(frames.floats(stages["normal_age_days"]), sentences, ids, **drawing.upright(20)),
+            drawing.marks(frames.floats(stages["normal_age_days"]), sentences, ids, **drawing.upright()),
         ],
         xaxis=style.hidden_axis(rangemode="tozero"),
         **style.rows(labels),
