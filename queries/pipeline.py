@@ -449,10 +449,10 @@ TERMS = {
 }
 
 
-def _movements(scope: Scope, start: date, end: date) -> sa.Subquery:
-    """One row per term and opportunity, in the scope's currency, unrounded."""
+def _movements(scope: Scope, start: date, end: date) -> sa.TableValuedAlias:
+    """One row per term, opportunity and change, in the scope's currency, unrounded."""
     segment = scoped.segment(scope)
-    moved = v.pipeline_movements(
+    return v.pipeline_movements(
         start,
         end,
         end_of(start, scope.time_zone),
@@ -467,16 +467,6 @@ def _movements(scope: Scope, start: date, end: date) -> sa.Subquery:
         Column("opportunity_id", sa.Uuid), Column("term", sa.Text), Column("value", sa.Numeric),
         Column("expected_revenue", sa.Numeric), name="moved",
     )  # fmt: skip
-    return (
-        sa.select(
-            moved.c.term,
-            moved.c.opportunity_id,
-            func.sum(moved.c.value).label("value"),
-            func.sum(moved.c.expected_revenue).label("expected_revenue"),
-        )
-        .group_by(moved.c.term, moved.c.opportunity_id)
-        .subquery("amounts")
-    )
 
 
 def _terms() -> sa.Values:
@@ -498,11 +488,15 @@ def movement(scope: Scope, start: date, end: date) -> Statement:
     The first row is the start, the last the end, to which all others add up; every term is there, zero where nothing
     happened.
     """
-    terms, amounts = _terms(), _movements(scope, start, end)
+    terms, moved = _terms(), _movements(scope, start, end)
     names = ("value", "expected_revenue")
     summed = (
-        sa.select(amounts.c.term, *(func.sum(amounts.c[name]).label(name) for name in names), func.count().label("n"))
-        .group_by(amounts.c.term)
+        sa.select(
+            moved.c.term,
+            *(func.sum(moved.c[name]).label(name) for name in names),
+            func.count(moved.c.opportunity_id.distinct()).label("n"),
+        )
+        .group_by(moved.c.term)
         .subquery("summed")
     )
     per_term = (
@@ -543,7 +537,13 @@ def movement(scope: Scope, start: date, end: date) -> Statement:
 )
 def movement_records(scope: Scope, start: date, end: date, term: str) -> Statement:
     """The opportunities behind one bar of the movement, largest first; they add up to it exactly."""
-    terms, amounts = _terms(), _movements(scope, start, end)
+    terms, moved = _terms(), _movements(scope, start, end)
+    names = ("value", "expected_revenue")
+    amounts = (
+        sa.select(moved.c.term, moved.c.opportunity_id, *(func.sum(moved.c[name]).label(name) for name in names))
+        .group_by(moved.c.term, moved.c.opportunity_id)
+        .subquery("amounts")
+    )
     ordered = [terms.c.position, amounts.c.opportunity_id]
     rounded = (
         sa.select(
