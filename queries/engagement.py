@@ -156,22 +156,25 @@ def _accounts(scope: Scope) -> sa.Select[Any]:
     return chosen
 
 
-def _valued(scope: Scope) -> sa.Subquery:
-    """The accounts with open opportunities, and what these are worth, unrounded; null without any rate."""
+def _valued(scope: Scope, but: sa.Subquery | None = None) -> sa.Subquery:
+    """The accounts with open opportunities, and what these are worth, unrounded; null without any rate.
+
+    Without those that `but` holds: left out before anything is added up.
+    """
     accounts, deals = _accounts(scope).subquery("accounts"), v.open_opportunities
     rates = scoped.rates(scope, scope.as_of, scope.as_of)
     wanted = sa.select(deals.c.organizer_id, deals.c.currency, deals.c.value)
     held = sa.union_all(*(wanted.where(holds) for holds in scoped.holds(deals, scope.moment))).subquery("held")
-    amounts = (
-        sa.select(
-            held.c.organizer_id,
-            held.c.currency,
-            func.count().label("n"),
-            func.sum(held.c.value).label("value"),
-        )
-        .group_by(held.c.organizer_id, held.c.currency)
-        .subquery("amounts")
-    )
+    totals = sa.select(
+        held.c.organizer_id,
+        held.c.currency,
+        func.count().label("n"),
+        func.sum(held.c.value).label("value"),
+    ).group_by(held.c.organizer_id, held.c.currency)
+    if but is not None:  # not as "not in": of many it compares each with each
+        others = held.outerjoin(but, but.c.organizer_id == held.c.organizer_id)
+        totals = totals.select_from(others).where(but.c.organizer_id.is_(None))
+    amounts = totals.subquery("amounts")
     return (
         sa.select(
             accounts.c.id,
@@ -204,19 +207,27 @@ def _since(scope: Scope, length: timedelta, accounts: sa.Subquery) -> list[Colum
 
 def _neglected(scope: Scope) -> sa.Subquery:
     """The accounts with open opportunities and without an activity in the last 30 days."""
-    valued, done, accounts = _valued(scope), v.done_activities.c, _accounts(scope).subquery("accounts")
+    done, accounts = v.done_activities.c, _accounts(scope).subquery("accounts")
     lately = sa.select(done.organizer_id).where(*_since(scope, LATELY, accounts)).distinct().subquery("lately")
-    # Not as "not in": of many it compares each with each.
-    spoken_to = valued.outerjoin(lately, lately.c.organizer_id == valued.c.id)
-    return sa.select(valued).select_from(spoken_to).where(lately.c.organizer_id.is_(None)).subquery("neglected")
+    return _valued(scope, but=lately)
+
+
+def _reached(scope: Scope, accounts: sa.Subquery) -> sa.Subquery:
+    """The contacts with an activity in the last 90 days: of the accounts, and maybe others."""
+    done = v.done_activities.c
+    lately = sa.select(done.contact_id).where(*_since(scope, REACH, accounts), done.contact_id.is_not(None))
+    return lately.distinct().subquery()
+
+
+def _by_then(scope: Scope) -> ColumnElement[bool]:
+    """Which contacts were known by the scope's moment."""
+    return sa.true() if scope.moment is None else v.contacts.c.created_at < scope.moment
 
 
 def _contacts(scope: Scope) -> sa.Subquery:
     """The contacts of the accounts in scope, known by its moment, and whether each was reached in the last 90 days."""
-    accounts, contact, done = _accounts(scope).subquery("accounts"), v.contacts.c, v.done_activities.c
-    lately = sa.select(done.contact_id).where(*_since(scope, REACH, accounts), done.contact_id.is_not(None)).distinct()
-    reached = lately.subquery("reached")
-    by_then = [] if scope.moment is None else [contact.created_at < scope.moment]
+    accounts, contact = _accounts(scope).subquery("accounts"), v.contacts.c
+    reached = _reached(scope, accounts)
     return (
         sa.select(
             contact.id,
@@ -233,7 +244,7 @@ def _contacts(scope: Scope) -> sa.Subquery:
                 reached, reached.c.contact_id == contact.id
             )
         )
-        .where(*by_then)
+        .where(_by_then(scope))
         .subquery("contacts")
     )
 
@@ -247,13 +258,16 @@ def _tasks(scope: Scope) -> list[ColumnElement[bool]]:
     ]
 
 
-def _pending(scope: Scope) -> ColumnElement[bool]:
-    """Which tasks were open at the scope's moment."""
+def _pending(scope: Scope) -> list[ColumnElement[bool]]:
+    """Which tasks were open at the scope's moment: still, or completed since, each with its own index."""
     task = v.tasks.c
     if scope.moment is None:
-        return task.status == "pending"
-    completed_since = sa.and_(task.status == "completed", task.completed_at >= scope.moment)
-    return sa.and_(task.created_at < scope.moment, sa.or_(task.status == "pending", completed_since))
+        return [task.status == "pending"]
+    known = task.created_at < scope.moment
+    return [
+        sa.and_(known, task.status == "pending"),
+        sa.and_(known, task.status == "completed", task.completed_at >= scope.moment),
+    ]
 
 
 def _completed(scope: Scope) -> list[ColumnElement[bool]]:
@@ -297,39 +311,56 @@ def _scores(scope: Scope, as_of: date | None = None) -> sa.Select[Any]:
 )  # fmt: skip
 def headline(scope: Scope) -> Statement:
     """One row for the period and one for the equally long one before, as of the day as far into it."""
-    return sa.union_all(_figures(scope, "current"), _figures(scope.before(), "previous"))  # type: ignore[return-value]
+    scopes = {"current": scope, "previous": scope.before()}
+    reach = _reach(scopes)
+    return sa.union_all(*(_figures(each, which, reach) for which, each in scopes.items()))  # type: ignore[return-value]
 
 
-def _figures(scope: Scope, which: str) -> Statement:
-    (start, end), done = _period(scope), v.done_activities.c
-    contacts, neglected = _contacts(scope), _neglected(scope)
+def _reach(scopes: dict[str, Scope]) -> sa.CTE:
+    """How many contacts and decision makers there were and were reached, at each of the scopes' moments: one row.
+
+    The scopes are the same but for time, so the contacts are read once for all.
+    """
+    accounts, contact = _accounts(next(iter(scopes.values()))).subquery("accounts"), v.contacts.c
+    people: sa.FromClause = v.contacts.join(accounts, accounts.c.id == contact.organizer_id)
+    counted = []
+    for which, scope in scopes.items():
+        reached = _reached(scope, accounts)
+        people = people.outerjoin(reached, reached.c.contact_id == contact.id)
+        decides, is_reached = contact.is_decision_maker, reached.c.contact_id.is_not(None)
+        counted += [
+            func.count().filter(_by_then(scope), *conditions).label(f"{which}_{name}")
+            for name, conditions in (
+                ("contacts", []),
+                ("decision_makers", [decides]),
+                ("reached", [is_reached]),
+                ("decision_makers_reached", [decides, is_reached]),
+            )
+        ]
+    return sa.select(*counted).select_from(people).cte("reach")
+
+
+def _figures(scope: Scope, which: str, reach: sa.CTE) -> Statement:
+    (start, end), done, neglected = _period(scope), v.done_activities.c, _neglected(scope)
     spoken = _per_organizer(scope, done.happens_at >= start, done.happens_at < end).subquery("spoken")
-    decides = contacts.c.is_decision_maker
-    reach = sa.select(
-        func.count().label("contacts"),
-        func.count().filter(decides).label("decision_makers"),
-        func.count().filter(contacts.c.is_reached).label("reached"),
-        func.count().filter(decides, contacts.c.is_reached).label("decision_makers_reached"),
-    ).subquery("reach")
+    contacts, decision_makers = reach.c[f"{which}_contacts"], reach.c[f"{which}_decision_makers"]
     neglect = sa.select(
         func.count(neglected.c.id).label("n"),
         func.round(func.coalesce(func.sum(neglected.c.value), 0), 2).label("value"),
         func.coalesce(func.sum(neglected.c.without_rate), 0).label("without_rate"),
     ).subquery("neglect")
-    late = func.count().filter(v.tasks.c.due_at < _until(scope))
-    load = (
-        sa.select(func.count().label("pending"), late.label("overdue"))
-        .where(_pending(scope), *_tasks(scope))
-        .subquery("load")
-    )
+    due = sa.select(v.tasks.c.due_at).where(*_tasks(scope))
+    open_ = sa.union_all(*(due.where(pending) for pending in _pending(scope))).subquery("open_tasks")
+    late = func.count().filter(open_.c.due_at < _until(scope))
+    load = sa.select(func.count().label("pending"), late.label("overdue")).select_from(open_).subquery("load")
     return sa.select(
         sa.literal(which).label("which"),
         spoken.c.activities,
         spoken.c.organizers,
-        reach.c.contacts,
-        (reach.c.reached / sa.cast(func.nullif(reach.c.contacts, 0), sa.Numeric)).label("reached"),
-        reach.c.decision_makers,
-        (reach.c.decision_makers_reached / sa.cast(func.nullif(reach.c.decision_makers, 0), sa.Numeric)).label(
+        contacts.label("contacts"),
+        (reach.c[f"{which}_reached"] / sa.cast(func.nullif(contacts, 0), sa.Numeric)).label("reached"),
+        decision_makers.label("decision_makers"),
+        (reach.c[f"{which}_decision_makers_reached"] / sa.cast(func.nullif(decision_makers, 0), sa.Numeric)).label(
             "decision_makers_reached"
         ),
         neglect.c.n.label("neglected"),
@@ -350,7 +381,7 @@ def next_steps(scope: Scope) -> Statement:
     task, done = v.tasks.c, v.done_activities.c
     scheduled = [done.happens_at > _until(scope), *([] if scope.moment is None else [done.known_at < scope.moment])]
     planned = sa.union(
-        sa.select(task.opportunity_id).where(_pending(scope), task.opportunity_id.is_not(None)),
+        *(sa.select(task.opportunity_id).where(each, task.opportunity_id.is_not(None)) for each in _pending(scope)),
         sa.select(done.opportunity_id).where(*scheduled, done.opportunity_id.is_not(None)),
     ).subquery("planned")
     without = planned.c.opportunity_id.is_(None)
@@ -850,7 +881,7 @@ def task_load(scope: Scope) -> Statement:
     open_ = sa.select(
         task.user_id, func.count().label("pending"), late.label("overdue"),
         sa.literal(0).label("completed"), sa.literal(0).label("on_time"),
-    ).where(_pending(scope), *_tasks(scope)).group_by(task.user_id)  # fmt: skip
+    ).where(sa.or_(*_pending(scope)), *_tasks(scope)).group_by(task.user_id)  # fmt: skip
     in_time = func.count().filter(task.completed_at <= task.due_at)
     done = sa.select(
         task.user_id, sa.literal(0), sa.literal(0), func.count(), in_time,
@@ -894,7 +925,7 @@ def task_load(scope: Scope) -> Statement:
 )
 def tasks(scope: Scope, person: UUID | None = None, organizer_id: UUID | None = None, limit: int = 1000) -> Statement:
     """Pending tasks, the longest due first: of one person, of one organizer, or all in scope."""
-    task, conditions = v.tasks.c, [_pending(scope)]
+    task, conditions = v.tasks.c, [sa.or_(*_pending(scope))]
     conditions += _tasks(scope) if organizer_id is None else [task.organizer_id == organizer_id]
     if person is not None:
         conditions.append(task.user_id == person)
