@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import app
-from app import identity
+from app import cache, identity
 from app.settings import Settings
 from tests.personas import PERSONAS
 
@@ -28,8 +28,13 @@ def components() -> BidiComponentManager:
 
 
 @pytest.fixture
-def opened(database: Settings, owner: Connection, components: BidiComponentManager) -> Iterator[Open]:
+def opened(
+    database: Settings, owner: Connection, components: BidiComponentManager, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Open]:
     """opened("rita", page="pipeline", owner=[…]): the page as she sees it, with these parameters in its address."""
+    # Notices of changes come a moment later; here the next run asks what was committed before it.
+    version = "select pg_snapshot_xmax(pg_current_snapshot())::text"
+    monkeypatch.setattr(cache, "data_version", lambda: owner.exec_driver_sql(version).scalar_one())
 
     def opened(who: str, page: str = "pipeline", **parameters: list[str] | str) -> AppTest:
         identity.configure(replace(database, sign_in_as=PERSONAS[who].email), port=8501)
