@@ -101,6 +101,11 @@ def _do_at_once(action: Action, noun: Noun, ids: Sequence[UUID], key: UUID) -> N
 def strips(viewer: Viewer) -> None:
     """At the top of a page's body: what was just done, with "Undo", and what is typed and not saved, with
     "Continue" and "Discard"."""
+    with st.container():  # with nothing in it, it is there too: what moves down is built anew, and loses a click
+        _strips(viewer)
+
+
+def _strips(viewer: Viewer) -> None:
     states.outcome()
     if done := st.session_state.get(_DONE):
         _undo_strip(done)

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection
 
-from tests.browser.conftest import Dashboard, proposal
+from tests.browser.conftest import Dashboard, at_rest, proposal
 from tests.tables import given, id_of
 
 
@@ -15,6 +15,7 @@ def find(page: Page, words: str, name: str) -> None:
     page.get_by_role("combobox", name="Search everything").fill(words)
     page.get_by_role("option").filter(has_text=name).first.click()
     expect(page.get_by_role("heading", name=name).first).to_be_visible()
+    at_rest(page)
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -25,9 +26,11 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def press(page: Page, button: str, said: str) -> None:
     """Presses the drawer's button, and waits until the page says what was done."""
+    at_rest(page)  # what is just drawn anew takes no click
     page.get_by_role("dialog").get_by_role("button", name=button, exact=True).last.click()
     expect(page.locator(".st-key-card-done")).to_contain_text(said)
     expect(page.get_by_role("dialog")).to_have_count(0)
+    at_rest(page)
 
 
 def test_a_rep_s_day(page: Page, dashboard: Dashboard, owner: Connection) -> None:
@@ -62,6 +65,8 @@ def test_a_rep_s_day(page: Page, dashboard: Dashboard, owner: Connection) -> Non
     press(page, "Upload", "Offer.pdf")
 
     page.locator(".st-key-card-related").get_by_role("link", name="Send the offer").click()
+    expect(page.get_by_role("heading", name="Send the offer")).to_be_visible()
+    at_rest(page)
     page.get_by_role("button", name="Complete", exact=True).click()
     expect(page.locator(".st-key-card-done")).to_contain_text("Send the offer")
 
