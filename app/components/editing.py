@@ -101,20 +101,16 @@ def _do_at_once(action: Action, noun: Noun, ids: Sequence[UUID], key: UUID) -> N
 def strips(viewer: Viewer) -> None:
     """At the top of a page's body: what was just done, with "Undo", and what is typed and not saved, with
     "Continue" and "Discard"."""
-    with st.container():  # with nothing in it, it is there too: what moves down is built anew, and loses a click
-        _strips(viewer)
-
-
-def _strips(viewer: Viewer) -> None:
     states.outcome()
-    if done := st.session_state.get(_DONE):
-        _undo_strip(done)
-    if drawer.is_open():
-        return  # what is typed there is nothing to go on with
-    with asking(viewer) as ask:
-        kept = ask.once(history.drafts)
-    for draft in [draft for draft in kept.itertuples() if not _is_here(Purpose.of(str(draft.form)))][:_OFFERED]:
-        _draft_strip(draft, viewer)
+    with st.container():  # see there
+        if done := st.session_state.get(_DONE):
+            _undo_strip(done)
+        if drawer.is_open():
+            return  # what is typed there is nothing to go on with
+        with asking(viewer) as ask:
+            kept = ask.once(history.drafts)
+        for draft in [draft for draft in kept.itertuples() if not _is_here(Purpose.of(str(draft.form)))][:_OFFERED]:
+            _draft_strip(draft, viewer)
 
 
 def _undo_strip(done: Done) -> None:

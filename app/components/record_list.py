@@ -92,7 +92,6 @@ def page(name: str, above: Callable[[Viewer], None] | None = None) -> None:
 
     def body() -> None:
         viewer = identity.viewer()
-        states.outcome()
         editing.strips(viewer)
         which = st.query_params.get(OPENED)
         if which and name == "organizer":

@@ -27,8 +27,7 @@ def forget() -> None:
 
 def at(field: str = "") -> None:
     """Where the field's sentence stands, if there is one; without a field, that of the whole."""
-    # Its place is there without it too: fields that move down are built anew, and lose what is being typed into them.
-    with st.container():
+    with st.container():  # see states.outcome
         if sentence := st.session_state.get(_REFUSED, {}).get(field):
             st.error(literal(sentence), icon=":material/error:")
 

@@ -105,7 +105,8 @@ def draw(answer: Answer, viewer: Viewer, scope: Scope, setting: Setting) -> None
                     on_click=partial(_open_form, ""),
                 )
             behind("roll-up", title, answer.only(_EXPORTED), setting)
-        _undo_strip()
+        with st.container():  # see states.outcome
+            _undo_strip()
         if answer.frame.empty:
             nothing_there(setting, NOTHING, "roll-up")
             return

@@ -103,12 +103,11 @@ def reading() -> Iterator[Reading]:
 @contextmanager
 def opened() -> Iterator[Reading]:
     """Draws the page's title, says what became of the last change, and yields a reading."""
-    with st.container():  # what comes and goes in places of their own moves nothing below
-        states.outcome()
+    states.outcome()
     with st.container(horizontal=True, vertical_alignment="center", key="head"):
         st.title("Stages", anchor=False, width="stretch")
         horizon_switch()
-    with st.container():
+    with st.container():  # see states.outcome
         _undo_offer()
     with st.skeleton(height=SCREENFUL), reading() as read:
         yield read

@@ -55,12 +55,15 @@ def say(sentence: str, *, well: bool = True) -> None:
 
 def outcome() -> None:
     """Says once what became of the last attempt."""
-    if said := st.session_state.pop("outcome", None):
-        well, sentence = said
-        if well:
-            st.toast(literal(sentence), icon=":material/check:")
-        else:
-            st.error(literal(sentence), icon=":material/error:")
+    # What comes and goes has a place of its own, here and elsewhere, which is there without it too: a field that moves
+    # down is built anew, and loses what is being typed into it.
+    with st.container():
+        if said := st.session_state.pop("outcome", None):
+            well, sentence = said
+            if well:
+                st.toast(literal(sentence), icon=":material/check:")
+            else:
+                st.error(literal(sentence), icon=":material/error:")
 
 
 @contextmanager
