@@ -4,7 +4,7 @@ Whoever is clicked calls `open_at` in its callback; `place` stands once on the p
 drawer is no part of the page's body, so that the body can be drawn again beneath it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import streamlit as st
@@ -18,6 +18,7 @@ WIDTH: Final = 920  # pixels to begin with; the reader may drag its edge
 _ASKED: Final = "drawer.asked"
 _OPEN: Final = "drawer.open"
 _CLOSINGS: Final = "drawer.closings"
+_PICKED: Final = "drawer.picked"
 
 Records = Callable[[str], None]
 
@@ -43,6 +44,13 @@ def chart_key(key: str) -> str:
     """The key for a chart that opens the drawer: another one after each closing, so that nothing stays selected there
     and the same bar can be clicked again."""
     return f"{key}.{st.session_state.get(_CLOSINGS, 0)}"
+
+
+def is_picked(key: str, selection: Sequence[object]) -> bool:
+    """For a callback: whether somebody has just selected something in the chart of that key."""
+    # A click beside a chart that a closing has just taken away brings along once more what had been selected there.
+    before, st.session_state[_PICKED] = st.session_state.get(_PICKED), (key, list(selection))
+    return bool(selection) and before != (key, list(selection))
 
 
 def place(contents: Mapping[str, Records]) -> None:

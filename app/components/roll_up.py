@@ -126,7 +126,9 @@ def _table(answer: Answer, viewer: Viewer, scope: Scope, setting: Setting) -> No
     key = drawer.chart_key("roll-up.table")
 
     def chosen() -> None:
-        for place, name in st.session_state[key].selection.cells:
+        cells = st.session_state[key].selection.cells
+        if drawer.is_picked(key, cells):
+            place, name = cells[0]  # one at a time
             line = found[place]
             if name in _SUMS:
                 kind = "team" if line.is_team else "own"

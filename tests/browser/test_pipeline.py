@@ -53,7 +53,9 @@ def open_value(page: Page) -> Locator:
     return page.get_by_test_id("stMetric").filter(has_text="Open value").get_by_test_id("stMetricValue")
 
 
-def test_a_bar_opens_its_opportunities_and_they_add_up_to_it(page: Page, dashboard: Dashboard, company: None) -> None:
+def test_a_bar_opens_its_opportunities_and_they_add_up_to_it(
+    page: Page, dashboard: Dashboard, company: None, owner: Connection
+) -> None:
     dashboard.sign_in(page, "max")
     drawn(page)
     expected = page.locator(".st-key-card-by-stage .trace.bars").nth(1).locator(".point path")
@@ -66,6 +68,17 @@ def test_a_bar_opens_its_opportunities_and_they_add_up_to_it(page: Page, dashboa
         drawer.get_by_role("button", name="Close").click()
         expect(drawer).to_have_count(0)
     expect(page.locator(".st-key-card-by-stage")).to_contain_text("CA$700 of CA$1.40K · 2")
+
+    # What is clicked while the page is still drawn after the closing is done, and the drawer stays closed.
+    drawer = drawer_of(page, expected.nth(2))
+    at_rest(page)
+    owner.exec_driver_sql("begin; lock table crm_drafts")
+    drawer.get_by_role("button", name="Close").click()
+    expect(drawer).to_have_count(0)
+    page.get_by_role("radio", name="Board").click()
+    owner.exec_driver_sql("commit")
+    expect(page.locator(".board article").first).to_be_visible()
+    expect(drawer).to_have_count(0)
 
 
 def test_a_movement_opens_what_moved(page: Page, dashboard: Dashboard, company: None) -> None:
