@@ -27,6 +27,11 @@ HISTORIES = {  # of which problem, and what is said of it
     ),
     '["x", null, [], {}, {"event_date": 7}]': ("history_unreadable", "5 of 5 entries are no event with a day"),
     '[{"event_date": "2024-05-01", "satisfaction": 0}]': ("satisfaction_wrong", "1 of 1 entries"),
+    '[{"event_date": "2024-05-01", "satisfaction": 0.99}, {"event_date": "2024-05-01", "satisfaction": 5.01}]': (
+        "satisfaction_wrong",
+        "2 of 2 entries",
+    ),
+    '[{"event_date": "2024-05-01", "satisfaction": 1}, {"event_date": "2024-05-01", "satisfaction": 5}]': None,
     '[{"event_date": "2024-05-01", "satisfaction": "very"}]': ("satisfaction_wrong", "1 of 1 entries"),
     '[{"event_date": "2024-05-01", "satisfaction": 1e400}]': ("satisfaction_wrong", "1 of 1 entries"),
     '[{"event_date": "2024-05-01", "satisfaction": null}]': ("satisfaction_missing", "1 of 1 events"),
