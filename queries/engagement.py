@@ -162,7 +162,7 @@ def _valued(scope: Scope, but: sa.Subquery | None = None) -> sa.Subquery:
     Without those that `but` holds: left out before anything is added up.
     """
     accounts, deals = _accounts(scope).subquery("accounts"), v.open_opportunities
-    rates = scoped.rates(scope, scope.as_of, scope.as_of)
+    rates = scoped.rates(scope.currency, scope.as_of, scope.as_of)
     wanted = sa.select(deals.c.organizer_id, deals.c.currency, deals.c.value)
     held = sa.union_all(*(wanted.where(holds) for holds in scoped.holds(deals, scope.moment))).subquery("held")
     totals = sa.select(

@@ -84,7 +84,7 @@ def _open(scope: Scope) -> Statement:
 
 
 def _rates(scope: Scope, name: str = "rates") -> sa.TableValuedAlias:
-    return scoped.rates(scope, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end), name)
+    return scoped.rates(scope.currency, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end), name)
 
 
 def _rounded(
@@ -154,7 +154,7 @@ def _targets(scope: Scope) -> sa.CTE:
     None where segments are chosen: nobody sets targets for a segment.
     """
     target, months = v.targets, func.generate_series(0, 2).table_valued("nth", name="months").render_derived()
-    rates = scoped.rates(scope, scope.as_of, scope.as_of, "target_rates")
+    rates = scoped.rates(scope.currency, scope.as_of, scope.as_of, "target_rates")
     first = sa.cast(target.c.period_start + func.make_interval(0, months.c.nth), Date)
     third = func.round(target.c.amount * (months.c.nth + 1) / 3, 2) - func.round(target.c.amount * months.c.nth / 3, 2)
     conditions = [first >= scope.period.start, first + func.make_interval(0, 1) <= scope.period.end]
@@ -386,7 +386,7 @@ def roll_up(scope: Scope) -> Statement:
 )
 def open_opportunities(scope: Scope, limit: int = 1000) -> Statement:
     """All that is open in scope at its moment, whenever it is expected to close; the largest expected revenue first."""
-    deals, rates = _all_open(scope), scoped.rates(scope, scope.as_of, scope.as_of)
+    deals, rates = _all_open(scope), scoped.rates(scope.currency, scope.as_of, scope.as_of)
     value, closing = deals.c.value * rates.c.rate, deals.c.expected_close_date
     expected = value * deals.c.probability / 100
     first = (
@@ -430,7 +430,7 @@ def open_opportunities(scope: Scope, limit: int = 1000) -> Statement:
 )
 def open_amounts(scope: Scope) -> Statement:
     """All that is open in scope at its moment, without names: what `estimates.forecast.simulate` takes."""
-    deals, rates = _all_open(scope), scoped.rates(scope, scope.as_of, scope.as_of)
+    deals, rates = _all_open(scope), scoped.rates(scope.currency, scope.as_of, scope.as_of)
     ids = {"opportunity_id": "opportunity_id", "owner_id": "assigned_to", "stage_id": "stage_id"}  # quicker as text
     return (
         sa.select(
@@ -486,7 +486,7 @@ def new_business(scope: Scope) -> Statement:
     begins = sa.select(func.min(runs.c.history_from)).where(runs.c.as_of <= scope.as_of).scalar_subquery()
     first = min((start for start, _, _ in periods), default=scope.period.start)
     deals = scoped.closings(scope, first, max((end for _, end, _ in periods), default=first))
-    rates = scoped.rates(scope, first, scope.as_of)
+    rates = scoped.rates(scope.currency, first, scope.as_of)
     fresh = (
         sa.select(deals.c.closed_on, deals.c.value * rates.c.rate, scoped.day_of(deals.c.created_at, scope))
         .select_from(
@@ -601,7 +601,7 @@ def records(
 def adjustments(scope: Scope) -> Statement:
     """The numbers that people named for the scope's period and that hold at its moment, newest first."""
     named, author = _standing(scope), v.profiles.alias("author")
-    rates = scoped.rates(scope, scope.as_of, scope.as_of)
+    rates = scoped.rates(scope.currency, scope.as_of, scope.as_of)
     newest = func.row_number().over(partition_by=named.c.owner_id, order_by=named.c.created_at.desc()) == 1
     return (
         sa.select(
@@ -801,7 +801,7 @@ def _standing(scope: Scope) -> sa.CTE:
 
 def _named(scope: Scope) -> sa.CTE:
     """The newest number of each person for the period."""
-    standing, rates = _standing(scope), scoped.rates(scope, scope.as_of, scope.as_of, "named_rates")
+    standing, rates = _standing(scope), scoped.rates(scope.currency, scope.as_of, scope.as_of, "named_rates")
     newest = sa.select(standing).order_by(standing.c.owner_id, standing.c.created_at.desc())
     one = newest.ext(distinct_on(standing.c.owner_id)).subquery("newest")
     amount = func.round(one.c.amount * rates.c.rate, 2).label("amount")

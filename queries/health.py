@@ -76,7 +76,7 @@ def _scores(day_: date, name: str = "scores") -> sa.Subquery:
 def _won(scope: Scope) -> sa.Subquery:
     """What each organizer won in the year up to the scope's day, unrounded, and how many deals have no rate."""
     first, last = scope.as_of - YEAR + timedelta(days=1), scope.as_of
-    deals, rates = v.closed_opportunities, scoped.rates(scope, first, last, "closing_rates")
+    deals, rates = v.closed_opportunities, scoped.rates(scope.currency, first, last, "closing_rates")
     wins = (
         sa.select(
             deals.c.organizer_id, deals.c.currency, deals.c.closed_on,
@@ -1077,7 +1077,7 @@ def churned_days(scope: Scope) -> Statement:
 def wins(scope: Scope, organizer_id: UUID) -> Statement:
     """What an organizer won in the 365 days up to the scope's day, the latest first: they add up to its value."""
     first, last = scope.as_of - YEAR + timedelta(days=1), scope.as_of
-    deals, rates = v.closed_opportunities, scoped.rates(scope, first, last, "closing_rates")
+    deals, rates = v.closed_opportunities, scoped.rates(scope.currency, first, last, "closing_rates")
     on_day = sa.and_(rates.c.currency == deals.c.currency, rates.c.on_day == deals.c.closed_on)
     return (
         sa.select(

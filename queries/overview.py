@@ -45,7 +45,7 @@ def changes(scope: Scope, limit: int = 5) -> Statement:
     The values of all rows of a kind add up to its total.
     """
     parts = sa.union_all(_closed(scope), _moved(scope)).subquery("parts")
-    rates = scoped.rates(scope, scope.as_of - WEEK + ONE_DAY, scope.as_of)
+    rates = scoped.rates(scope.currency, scope.as_of - WEEK + ONE_DAY, scope.as_of)
     amount = parts.c.value * rates.c.rate
     of_kind: dict[str, Any] = {"partition_by": parts.c.kind}
     ranked = (

@@ -97,7 +97,7 @@ def headline(scope: Scope) -> Statement:
 
 
 def _figures(scope: Scope, which: str) -> Statement:
-    rates = scoped.rates(scope, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end))
+    rates = scoped.rates(scope.currency, min(scope.as_of, scope.period.start), max(scope.as_of, scope.flow_end))
     deals = _open(scope)
     amounts = (
         sa.select(
@@ -220,7 +220,7 @@ def headline_trend(scope: Scope) -> Statement:
         .group_by(deals.c.currency, "enters", "leaves")
         .subquery("spans")
     )
-    rates = scoped.rates(scope, points[0], points[-1])
+    rates = scoped.rates(scope.currency, points[0], points[-1])
     point = (
         func.unnest(sa.cast(sa.literal(points, sa.ARRAY(sa.Date)), sa.ARRAY(sa.Date)))
         .table_valued(Column("day", sa.Date), with_ordinality="nth", name="point")
@@ -244,7 +244,7 @@ def headline_trend(scope: Scope) -> Statement:
     )
     first = points[0] - timedelta(weeks=TREND_WEEKS) + timedelta(days=1)
     closed = _closed(scope, first, scope.as_of + timedelta(days=1)).subquery("closed")
-    closing_rates = scoped.rates(scope, first, scope.as_of, "closing_rates")
+    closing_rates = scoped.rates(scope.currency, first, scope.as_of, "closing_rates")
     on_closing_day = sa.and_(
         closing_rates.c.currency == closed.c.currency, closing_rates.c.on_day == closed.c.closed_on
     )
@@ -310,7 +310,7 @@ def expected_revenue_by_stage(scope: Scope) -> Statement:
         .group_by(deals.c.stage_id, deals.c.currency, "days")
         .cte("open_by_age")
     )
-    rates = scoped.rates(scope, scope.as_of, scope.as_of)
+    rates = scoped.rates(scope.currency, scope.as_of, scope.as_of)
     normal = _normal_age(scope)
     amounts = (
         sa.select(
@@ -606,7 +606,7 @@ def opportunities(
 ) -> Statement:
     """Open opportunities in scope, the largest expected revenue first: of one stage, or with one thing the matter."""
     deals = _open(scope)
-    rates, normal = scoped.rates(scope, scope.as_of, scope.as_of), _normal_age(scope)
+    rates, normal = scoped.rates(scope.currency, scope.as_of, scope.as_of), _normal_age(scope)
     in_stage = sa.literal(scope.as_of, sa.Date) - scoped.day_of(deals.c.stage_entered_at, scope)
     value = deals.c.value * rates.c.rate
     in_turn = [deals.c.opportunity_id]

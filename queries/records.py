@@ -102,10 +102,13 @@ class Wanted:
 
     `words`: all of these, in any order; `among`: a column with any of these values, None for empty; `between`: a column
     from one value to another, None for open; days on the organisation's calendar also for moments. `limited_to`: whose
-    rows a rep or manager sees at all, as in `queries.scope.Scope`.
+    rows a rep or manager sees at all, as in `queries.scope.Scope`. Amounts in several currencies are ordered by what
+    they are worth in `currency` at the rates of `on_day`; those without a rate come last.
     """
 
     order: str
+    currency: str
+    on_day: date
     descending: bool = False
     words: str = ""
     among: tuple[tuple[str, tuple[Any, ...]], ...] = ()
@@ -141,15 +144,15 @@ def rows_of(noun: Noun) -> Question[Any]:
 
     def rows(wanted: Wanted, limit: int = REACHED, offset: int = 0, excerpts: bool = False) -> Statement:
         found = _found(noun, wanted)
-        all_rows = _Named(noun, _rows(noun, wanted, found))
-        page = all_rows.ordered(sa.select(all_rows.source), wanted, [wanted.order]).limit(limit).offset(offset)
-        named = _Named(noun, page.subquery("page"))
+        all_rows = _Named(noun, _rows(noun, wanted, found), wanted)
+        page = all_rows.ordered(sa.select(all_rows.source), [wanted.order]).limit(limit).offset(offset)
+        named = _Named(noun, page.subquery("page"), wanted)
         alike: ColumnElement[bool] = sa.false()
         if found is not None:
             alike = func.coalesce(sa.select(func.bool_or(found.c.is_similar)).scalar_subquery(), sa.false())
         columns = [named.shown(field, excerpts=excerpts).label(field.name) for field in fields(noun)]
         chosen = sa.select(named.source.c.id, alike.label("is_similar"), *columns)
-        return named.ordered(chosen, wanted, list(units(noun)))
+        return named.ordered(chosen, list(units(noun)))
 
     rows.__name__ = f"rows of {noun.plural}"
     columns = {"id": identifier(noun.title), "is_similar": flag("Similar"), **units(noun)}
@@ -258,12 +261,14 @@ def _start(day: date, time_zone: str) -> datetime:
 class _Named:
     """A list's rows, with what their references are called and the keys of every order."""
 
-    def __init__(self, noun: Noun, source: sa.Subquery) -> None:
-        self.source = source
+    def __init__(self, noun: Noun, source: sa.Subquery, wanted: Wanted) -> None:
+        self.source, self._wanted = source, wanted
         self._fields = {field.name: field for field in fields(noun)}
         self._references = {
             name: reference for name, field in self._fields.items() if (reference := _reference(field, source))
         }
+        if units(noun)[wanted.order].kind == "amount":
+            self._references[wanted.order] = _worth(source, wanted.order, wanted)
 
     def shown(self, field: Field, *, excerpts: bool) -> ColumnElement[Any]:
         """What a cell shows."""
@@ -279,8 +284,9 @@ class _Named:
                 return func.left(column, _EXCERPT)
         return column
 
-    def ordered(self, chosen: sa.Select[Any], wanted: Wanted, names: Sequence[str]) -> sa.Select[Any]:
+    def ordered(self, chosen: sa.Select[Any], names: Sequence[str]) -> sa.Select[Any]:
         """The rows in the order that is wanted, joined with what these references are called."""
+        wanted = self._wanted
         together: sa.FromClause = self.source
         for name in names:
             if reference := self._references.get(name):
@@ -327,3 +333,9 @@ def _reference(field: Field, source: sa.Subquery) -> _Reference | None:
     other = noun.table.alias(field.name)
     called = other.c[noun.named_by]
     return _Reference(other, other.c.id == column, called, func.app.fold(called))
+
+
+def _worth(source: sa.Subquery, name: str, wanted: Wanted) -> _Reference:
+    """What the amount is worth in the wanted currency, as the key of an order; shown as it is."""
+    rates, amount = scoped.rates(wanted.currency, wanted.on_day, wanted.on_day), source.c[name]
+    return _Reference(rates, rates.c.currency == source.c.currency, amount, amount * rates.c.rate)

@@ -79,9 +79,9 @@ def ids(people: Sequence[UUID] | None) -> ColumnElement[Any]:
     return sa.cast(sa.null() if people is None else sa.literal(list(people), sa.ARRAY(sa.Uuid)), sa.ARRAY(sa.Uuid))
 
 
-def rates(scope: Scope, first: date, last: date, name: str = "rates") -> sa.TableValuedAlias:
-    """Units of the scope's currency for one of each, on each day from `first` to `last`."""
-    return v.exchange_rates_between(scope.currency, first, last).table_valued(
+def rates(currency: str, first: date, last: date, name: str = "rates") -> sa.TableValuedAlias:
+    """Units of the currency for one of each, on each day from `first` to `last`."""
+    return v.exchange_rates_between(currency, first, last).table_valued(
         Column("on_day", sa.Date), Column("currency", sa.Text), Column("rate", sa.Numeric), name=name
     )
 

@@ -127,8 +127,13 @@ def chosen(viewer: Viewer, noun: Noun, offer: Offer, parameters: Mapping[str, Se
         elif values := reading.all(item.name, offer.labels[item.name], f"a value of {item.label.lower()}"):
             among.append((item.name, tuple(_stored(item, value) for value in values)))
             said.append(f"{item.label}: {', '.join(offer.labels[item.name][value] for value in values)}")
+    organisation = viewer.organisation
+    wanted = Wanted(
+        order, organisation.report_currency, viewer.today, descending, words, tuple(among), tuple(between), viewer.team,
+        organisation.time_zone,
+    )  # fmt: skip
     return Chosen(
-        Wanted(order, descending, words, tuple(among), tuple(between), viewer.team, viewer.organisation.time_zone),
+        wanted,
         tuple(reading.all(COLUMN, known, "a column")) or listing.columns,
         reading.one(SIZE, lambda text: {str(size): size for size in SIZES}[text], "a number of rows") or SIZES[1],
         reading.one(PAGE, _page, "a page") or 1,

@@ -183,12 +183,13 @@ def _card(found: List) -> None:
 
 def _said(found: List) -> str:
     wanted = found.chosen.wanted
-    order = records.units(found.noun)[wanted.order].label
+    units = records.units(found.noun)
+    worth = f" in {wanted.currency} at today's rates" if units[wanted.order].kind == "amount" else ""
     many = formats.counted(found.total, found.noun.title.lower(), found.title.lower())
     if found.total > REACHED:
         many = f"More than {REACHED:,} {found.title.lower()}, of which the first {REACHED:,} can be reached"
     turned = ", descending" if wanted.descending else ""
-    return f"{many} · sorted by {order.lower()}{turned} · as of {found.setting.as_of}"
+    return f"{many} · sorted by {units[wanted.order].label.lower()}{worth}{turned} · as of {found.setting.as_of}"
 
 
 def _nothing(found: List) -> None:

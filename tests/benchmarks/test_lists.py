@@ -33,7 +33,10 @@ WORDS = {"common": "festival", "two": "fest jazz", "begun": "an", "rare": "propo
 def wanted_of(noun: str, what: str, viewer: Viewer) -> Wanted:
     """The list as it opens, but for one thing."""
     listing = LISTINGS[noun]
-    wanted = Wanted(listing.order, listing.descending, limited_to=viewer.team, time_zone=viewer.organisation.time_zone)
+    wanted = Wanted(
+        listing.order, viewer.organisation.report_currency, viewer.today, listing.descending, limited_to=viewer.team,
+        time_zone=viewer.organisation.time_zone,
+    )  # fmt: skip
     words = {"opportunity": "gala 2025", "organizer": "festival", "contact": "seb", "activity": "voicemail"}[noun] \
         if what == "searched" else ""  # fmt: skip
     column = {"by value": "value", "by organizer": "organizer_id", "by engagement": "engagement_score"}.get(what)

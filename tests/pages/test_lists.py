@@ -83,7 +83,7 @@ def test_the_address_says_what_is_shown(opened: Open, company: None) -> None:
     assert errors(app) == []
     assert [*app.dataframe[0].value.columns] == ["name", "value"]
     assert names(app) == ["Gala"]
-    assert "1 opportunity · sorted by value, descending" in said(app)
+    assert "1 opportunity · sorted by value in CAD at today's rates, descending" in said(app)
 
 
 def test_what_the_address_does_not_know_is_left_out_with_a_notice(opened: Open, company: None) -> None:

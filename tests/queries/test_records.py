@@ -21,6 +21,7 @@ from tests.tables import given, id_of
 List = Callable[..., pd.DataFrame]
 LOOKING = [name for name, persona in PERSONAS.items() if persona.role and persona.is_active]
 WORD = "Muller"
+IN_DOLLARS = {"currency": "CAD", "on_day": date(2025, 11, 1)}
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def listed(reading_as: Callable[..., AbstractContextManager[Connection]], viewer
     """listed("rita", "opportunity", words="…", limit=2): the rows of her list, asked as the page asks."""
 
     def listed(who: str, noun: str, limit: int = 50, offset: int = 0, **wanted: Any) -> pd.DataFrame:
-        asked = Wanted(**{"order": LISTINGS[noun].order, "limited_to": viewer(who).team} | wanted)
+        asked = Wanted(**{"order": LISTINGS[noun].order, "limited_to": viewer(who).team, **IN_DOLLARS} | wanted)
         with reading_as(who) as db:
             return records.rows_of(NOUNS[noun])(db, asked, limit=limit, offset=offset)
 
@@ -103,7 +104,7 @@ def test_every_list_has_the_rows_of_the_policy(
             table = NOUNS[name].table
             shown = {str(key) for key in db.scalars(table.select().with_only_columns(table.c.id))}
             for words in ("", WORD) if listing.searched else ("",):
-                wanted = Wanted(listing.order, words=words, limited_to=viewer(who).team)
+                wanted = Wanted(listing.order, words=words, limited_to=viewer(who).team, **IN_DOLLARS)
                 assert set(records.rows_of(NOUNS[name])(db, wanted)["id"]) == shown, (name, words)
                 assert records.count_of(NOUNS[name])(db, wanted)["rows"].tolist() == [len(shown)], (name, words)
 
@@ -115,7 +116,7 @@ def test_every_column_has_an_order(
     with reading_as("eve") as db:
         for name in LISTINGS:
             for field in records.fields(NOUNS[name]):
-                rows = records.rows_of(NOUNS[name])(db, Wanted(field.name, descending=field.name > "m"))
+                rows = records.rows_of(NOUNS[name])(db, Wanted(field.name, descending=field.name > "m", **IN_DOLLARS))
                 is_empty = rows[field.name].isna().tolist()
                 assert rows["id"].is_unique
                 assert is_empty == sorted(is_empty), field.name
@@ -170,6 +171,7 @@ def test_orders_as_people_would(company: Connection, listed: List, noun: str, or
 
 
 def test_pages_hold_every_row_once(company: Connection, listed: List) -> None:
+    given(company, "crm_exchange_rates", "currency | rate_date  | rate\nEUR      | 2025-01-01 | 1")
     for descending in (False, True):
         pages = [listed("eve", "opportunity", 2, offset, order="value", descending=descending) for offset in (0, 2, 4)]
         ids = [key for page in pages for key in page["id"]]
@@ -203,11 +205,33 @@ def test_a_moment_s_day_is_the_organisation_s(company: Connection, listed: List)
     assert named(listed("eve", "activity", **asked), "activity") == ["Call of Olaf Müller"]
 
 
+@pytest.mark.parametrize("order", ["value", "expected_revenue"])
+def test_amounts_are_ordered_by_what_they_are_worth(company: Connection, listed: List, order: str) -> None:
+    """20 euros are 30 dollars and 900 yen are 9 on the day; of dinars nobody knows. Shown is what was entered."""
+    given(company, "crm_exchange_rates", """
+        currency | rate_date  | rate
+        EUR      | 2025-11-01 | 1.50
+        EUR      | 2025-11-02 | 0.01
+        JPY      | 2025-10-01 | 0.01
+    """)  # fmt: skip
+    given(company, "crm_opportunities", """
+        organizer_id | name | stage_id | value | currency
+        elm          | Yen   | Lead    | 900   | JPY
+        elm          | Dinar | Lead    | 9000  | KWD
+    """)  # fmt: skip
+    company.exec_driver_sql("update crm_opportunities set probability = 10 where status = 'open'")
+    rows = listed("eve", "opportunity", order=order, descending=True, among=(("status", ("open",)),))
+    assert rows["currency"].tolist() == ["CAD", "CAD", "EUR", "JPY", "CAD", "KWD"]
+    assert rows["value"].tolist()[2:] == [Decimal(20), Decimal(900), Decimal(1), Decimal(9000)]
+    turned = listed("eve", "opportunity", order=order, among=(("status", ("open",)),))
+    assert turned["currency"].tolist() == ["CAD", "JPY", "EUR", "CAD", "CAD", "KWD"]
+
+
 def test_long_texts_are_cut_on_a_page_and_whole_in_a_file(
     company: Connection, reading_as: Callable[..., AbstractContextManager[Connection]]
 ) -> None:
     company.exec_driver_sql("update crm_notes set content = repeat('a', 1000)")
-    asked = Wanted("created_at")
+    asked = Wanted("created_at", **IN_DOLLARS)
     with reading_as("eve") as db:
         question = records.rows_of(NOUNS["note"])
         assert set(question(db, asked, excerpts=True)["content"].str.len()) == {300}
