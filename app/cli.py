@@ -168,8 +168,10 @@ def demo(
 ) -> None:
     """Fills an empty database with a believable event company."""
     chosen = {"scale": scale, "seed": seed, "anchor": _day(anchor, "--anchor")}
-    with _job(data_dir) as connection:
+    with _settings(data_dir=data_dir) as settings, _owning(settings) as connection:
         _load_demo(connection, **{name: value for name, value in chosen.items() if value is not None})
+        if scale is None or scale <= 1:  # a larger company is there to measure on
+            _fill_documents(settings, connection)
         _calibrate(connection, anew=True, past=past)
 
 
@@ -389,14 +391,19 @@ def _day(text: str | None, option: str) -> date | None:
 @contextmanager
 def _job(data_dir: Path | None) -> Iterator[Any]:
     """Yields the owner's connection; on the embedded database its transaction first makes the schema up to date."""
+    with _settings(data_dir=data_dir) as settings, _owning(settings) as connection:
+        yield connection
+
+
+@contextmanager
+def _owning(settings: Any) -> Iterator[Any]:
     from app import database, schema
 
-    with _settings(data_dir=data_dir) as settings:
-        database.use(settings)
-        with database.owning() as connection:
-            if settings.is_embedded:
-                schema.migrate(connection)
-            yield connection
+    database.use(settings)
+    with database.owning() as connection:
+        if settings.is_embedded:
+            schema.migrate(connection)
+        yield connection
 
 
 def _load_demo(connection: Any, **options: Any) -> None:
@@ -404,6 +411,15 @@ def _load_demo(connection: Any, **options: Any) -> None:
 
     with _progress() as progress:
         demo.load(connection, progress=progress, **options)
+
+
+def _fill_documents(settings: Any, connection: Any) -> None:
+    from app import files
+    from app.demo import sheets
+
+    files.use(settings)
+    with _progress() as progress:
+        sheets.write(connection, files.store(), progress)
 
 
 def _calibrate(connection: Any, **options: bool) -> None:

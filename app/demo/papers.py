@@ -1,4 +1,4 @@
-"""Notes, the rows of documents, and email templates."""
+"""Notes, the rows of documents, and email templates. The files of documents are made by `app.demo.sheets`."""
 
 import html
 import json
@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from app.demo import truth, words
+from app.demo import sheets, truth, words
 from app.demo.arrays import NEVER, Ints
 from app.demo.clock import DAY, Clock
 from app.demo.columns import Batch, batch, counts, draw, every, join, moments, new_ids, pick, some
@@ -92,8 +92,8 @@ def documents(
         opportunity_id=pick(deals.ids, deal),
         file_name=join(pick(("Proposal ", "Proposal ", "Contract "), kind), number, " ", service, ".pdf"),
         file_type=every("application/pdf", count),
-        file_size=counts((np.exp(rng.normal(12.6, 0.8, count))).astype(np.int64)),
-        storage_path=join("demo/", ids),
+        file_size=counts(np.full(count, len(sheets.form()))),
+        storage_path=join("documents/", ids),
         document_type=pick(("proposal", "proposal", "contract"), kind),
         version=counts(np.where(kind == REVISION, 2, 1)),
         is_signed=pa.array(signed),
