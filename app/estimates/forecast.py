@@ -489,7 +489,7 @@ def _reasons(
     if left_out := len(opportunities) - len(known):
         sentences.append(f"Left out for want of a value or a probability: {left_out}.")
     if rates is not None:
-        used = known.loc[known["probability_source"] == "stage", "stage_id"]
+        used = known.loc[known["probability_source"] == "stage", "stage_id"].unique()
         as_set = rates.loc[rates["estimate"].isna() & rates["stage_id"].isin(used), "stage"]
         if len(as_set):
             sentences.append(f"Too few closed deals to know better than the set probability: {', '.join(as_set)}.")
