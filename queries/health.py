@@ -77,25 +77,17 @@ def _won(scope: Scope) -> sa.Subquery:
     """What each organizer won in the year up to the scope's day, unrounded, and how many deals have no rate."""
     first, last = scope.as_of - YEAR + timedelta(days=1), scope.as_of
     deals, rates = v.closed_opportunities, scoped.rates(scope.currency, first, last, "closing_rates")
-    wins = (
-        sa.select(
-            deals.c.organizer_id, deals.c.currency, deals.c.closed_on,
-            func.count().label("n"), func.sum(deals.c.value).label("value"),
-        )
-        .where(deals.c.outcome == "won", deals.c.closed_on >= first, deals.c.closed_on <= last)
-        .where(sa.or_(*scoped.holds(deals, scope.moment)))
-        .group_by(deals.c.organizer_id, deals.c.currency, deals.c.closed_on)
-        .subquery("wins")
-    )  # fmt: skip
-    on_day = sa.and_(rates.c.currency == wins.c.currency, rates.c.on_day == wins.c.closed_on)
+    on_day = sa.and_(rates.c.currency == deals.c.currency, rates.c.on_day == deals.c.closed_on)
     return (
         sa.select(
-            wins.c.organizer_id,
-            func.sum(wins.c.value * rates.c.rate).label("value"),
-            func.coalesce(func.sum(wins.c.n).filter(rates.c.rate.is_(None)), 0).label("without_rate"),
+            deals.c.organizer_id,
+            func.sum(deals.c.value * rates.c.rate).label("value"),
+            func.count().filter(rates.c.rate.is_(None)).label("without_rate"),
         )
-        .select_from(wins.outerjoin(rates, on_day))
-        .group_by(wins.c.organizer_id)
+        .select_from(deals.outerjoin(rates, on_day))
+        .where(deals.c.outcome == "won", deals.c.closed_on >= first, deals.c.closed_on <= last)
+        .where(sa.or_(*scoped.holds(deals, scope.moment)))
+        .group_by(deals.c.organizer_id)
         .subquery("won")
     )
 
