@@ -46,11 +46,12 @@ def chart_key(key: str) -> str:
     return f"{key}.{st.session_state.get(_CLOSINGS, 0)}"
 
 
-def is_picked(key: str, selection: Sequence[object]) -> bool:
-    """For a callback: whether somebody has just selected something in the chart of that key."""
+def note_pick(key: str, selection: Sequence[object]) -> bool:
+    """For a callback: notes what is selected in the chart of that key, and says whether somebody has just done so."""
     # A click beside a chart that a closing has just taken away brings along once more what had been selected there.
     before, st.session_state[_PICKED] = st.session_state.get(_PICKED), (key, list(selection))
-    return bool(selection) and before != (key, list(selection))
+    is_drawn = key == chart_key(key.rpartition(".")[0])
+    return bool(selection) and (is_drawn or before != (key, list(selection)))
 
 
 def place(contents: Mapping[str, Records]) -> None:

@@ -141,7 +141,7 @@ def _chart(key: str, chart: Chart, on_pick: Callable[[str], None] | None) -> Non
 
     def picked() -> None:
         points: list[Any] = st.session_state[chart_key].selection.points
-        if drawer.is_picked(chart_key, points):
+        if drawer.note_pick(chart_key, points):
             data = points[0].get("customdata")
             on_pick(str(data[0] if isinstance(data, list) else data))
 

@@ -127,7 +127,7 @@ def _table(answer: Answer, viewer: Viewer, scope: Scope, setting: Setting) -> No
 
     def chosen() -> None:
         cells = st.session_state[key].selection.cells
-        if drawer.is_picked(key, cells):
+        if drawer.note_pick(key, cells):
             place, name = cells[0]  # one at a time
             line = found[place]
             if name in _SUMS:

@@ -95,6 +95,13 @@ def test_a_drawer_leads_to_the_organizer_s_page(page: Page, dashboard: Dashboard
     expect(page.get_by_role("heading", name="Acme Conferences")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
+    # Back again, the same mark opens at the first click.
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Health", exact=True).click()
+    drawn(page)
+    at_rest(page)
+    page.locator(".st-key-card-risk .scatterlayer .trace").last.locator(".point").first.click(force=True)
+    expect(page.get_by_role("dialog")).to_be_visible()
+
 
 def test_another_s_organizer_is_refused_in_a_sentence(page: Page, dashboard: Dashboard, company: None) -> None:
     dashboard.sign_in(page, "ravi", f"/organizer?id={id_of('acme')}")
