@@ -14,7 +14,6 @@ from app.files import Store
 from queries.vocabulary import documents, opportunities, organizers, profiles
 
 _ROOM: Final = 90  # letters of a blank: what fits on a line
-_BLANKS: Final = ("title", "organizer", "about", "value", "day", "signed")
 _LABELS: Final = {
     "organizer": "Prepared for",
     "about": "Opportunity",
@@ -22,6 +21,7 @@ _LABELS: Final = {
     "day": "Date",
     "signed": "Signed",
 }
+_BLANKS: Final = ("title", *_LABELS)
 _ELSEWHERE: Final = b"see the record, this page has other letters"
 _TERMS: Final = (
     "Planning, staff and equipment as agreed with the organizer, on the days of the event.",
@@ -67,24 +67,23 @@ def write(connection: Connection, store: Store, progress: Callable[[str, float],
     """Puts the files of all documents into the store; its connection must be the owner's."""
     deals = opportunities.c
     amount = func.concat(deals.currency, " ", func.to_char(deals.value, "FM999,999,999,990.00"))
-    found = connection.execute(
-        select(
-            documents.c.storage_path,
-            func.regexp_replace(documents.c.file_name, r"\.pdf$", "").label("title"),
-            organizers.c.company_name.label("organizer"),
-            deals.name.label("about"),
-            amount.label("value"),
-            _day(documents.c.created_at).label("day"),
-            func.coalesce(_day(documents.c.signed_at) + " by " + profiles.c.full_name, "").label("signed"),
-        ).select_from(
-            documents.join(organizers, organizers.c.id == documents.c.organizer_id)
-            .join(opportunities, deals.id == documents.c.opportunity_id)
-            .outerjoin(profiles, profiles.c.user_id == documents.c.signed_by)
-        )
-    ).all()
+    asked = select(
+        documents.c.storage_path,
+        func.regexp_replace(documents.c.file_name, r"\.pdf$", "").label("title"),
+        organizers.c.company_name.label("organizer"),
+        deals.name.label("about"),
+        amount.label("value"),
+        _day(documents.c.created_at).label("day"),
+        func.coalesce(_day(documents.c.signed_at) + " by " + profiles.c.full_name, "").label("signed"),
+    ).select_from(
+        documents.join(organizers, organizers.c.id == documents.c.organizer_id)
+        .join(opportunities, deals.id == documents.c.opportunity_id)
+        .outerjoin(profiles, profiles.c.user_id == documents.c.signed_by)
+    )
+    found = connection.execute(asked).mappings().all()
     for number, row in enumerate(found):
-        path, *texts = row
-        store.write(path, io.BytesIO(filled(**dict(zip(_BLANKS, texts, strict=True)))))
+        texts = dict(row)
+        store.write(texts.pop("storage_path"), io.BytesIO(filled(**texts)))
         progress("Files of documents", number / len(found))
 
 

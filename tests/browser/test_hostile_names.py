@@ -17,7 +17,7 @@ from app.fields import NOUNS
 from app.site_map import GROUPS
 from queries import vocabulary as v
 from tests import one_of_each, scored
-from tests.browser.conftest import Dashboard, drawer_of
+from tests.browser.conftest import Dashboard, at_rest, drawer_of
 from tests.tables import id_of
 
 NAMES = [page.name for pages in GROUPS.values() for page in pages]
@@ -98,7 +98,7 @@ def company(owner: Connection, trap: Trap, writing_as: Callable[..., AbstractCon
 def settled(page: Page) -> None:
     """Waits until the page is drawn whole."""
     expect(page.get_by_role("heading").first).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(page)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
