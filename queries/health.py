@@ -73,21 +73,33 @@ def _scores(day_: date, name: str = "scores") -> sa.Subquery:
     return sa.select(kept).where(kept.c.scored_on == _latest(day_)).subquery(name)
 
 
-def _won(scope: Scope) -> sa.Subquery:
-    """What each organizer won in the year up to the scope's day, unrounded, and how many deals have no rate."""
+def _wins(scope: Scope) -> sa.Subquery:
+    """The deals won in the year up to the scope's day; `rate` is missing where there is none."""
     first, last = scope.as_of - YEAR + timedelta(days=1), scope.as_of
     deals, rates = v.closed_opportunities, scoped.rates(scope.currency, first, last, "closing_rates")
     on_day = sa.and_(rates.c.currency == deals.c.currency, rates.c.on_day == deals.c.closed_on)
     return (
         sa.select(
-            deals.c.organizer_id,
-            func.sum(deals.c.value * rates.c.rate).label("value"),
-            func.count().filter(rates.c.rate.is_(None)).label("without_rate"),
+            deals.c.opportunity_id, deals.c.organizer_id, deals.c.closed_on, deals.c.value, deals.c.currency,
+            rates.c.rate,
         )
         .select_from(deals.outerjoin(rates, on_day))
         .where(deals.c.outcome == "won", deals.c.closed_on >= first, deals.c.closed_on <= last)
         .where(sa.or_(*scoped.holds(deals, scope.moment)))
-        .group_by(deals.c.organizer_id)
+        .subquery("wins")
+    )  # fmt: skip
+
+
+def _won(scope: Scope) -> sa.Subquery:
+    """What each organizer won in the year up to the scope's day, unrounded, and how many deals have no rate."""
+    deals = _wins(scope).c
+    return (
+        sa.select(
+            deals.organizer_id,
+            func.sum(deals.value * deals.rate).label("value"),
+            func.count().filter(deals.rate.is_(None)).label("without_rate"),
+        )
+        .group_by(deals.organizer_id)
         .subquery("won")
     )
 
@@ -1068,9 +1080,7 @@ def churned_days(scope: Scope) -> Statement:
 )
 def wins(scope: Scope, organizer_id: UUID) -> Statement:
     """What an organizer won in the 365 days up to the scope's day, the latest first: they add up to its value."""
-    first, last = scope.as_of - YEAR + timedelta(days=1), scope.as_of
-    deals, rates = v.closed_opportunities, scoped.rates(scope.currency, first, last, "closing_rates")
-    on_day = sa.and_(rates.c.currency == deals.c.currency, rates.c.on_day == deals.c.closed_on)
+    deals = _wins(scope)
     return (
         sa.select(
             deals.c.opportunity_id,
@@ -1078,14 +1088,10 @@ def wins(scope: Scope, organizer_id: UUID) -> Statement:
             deals.c.closed_on,
             deals.c.value.label("amount"),
             deals.c.currency,
-            scoped.up_to_the_cent(deals.c.value * rates.c.rate, [deals.c.opportunity_id]).label("value"),
+            scoped.up_to_the_cent(deals.c.value * deals.c.rate, [deals.c.opportunity_id]).label("value"),
         )
-        .select_from(
-            deals.outerjoin(rates, on_day).outerjoin(v.opportunities, v.opportunities.c.id == deals.c.opportunity_id)
-        )
-        .where(deals.c.organizer_id == organizer_id, deals.c.outcome == "won")
-        .where(deals.c.closed_on >= first, deals.c.closed_on <= last)
-        .where(sa.or_(*scoped.holds(deals, scope.moment)))
+        .select_from(deals.outerjoin(v.opportunities, v.opportunities.c.id == deals.c.opportunity_id))
+        .where(deals.c.organizer_id == organizer_id)
         .order_by(deals.c.closed_on.desc(), deals.c.opportunity_id)
     )
 
